@@ -1,0 +1,1 @@
+"""Training records and where they come from."""

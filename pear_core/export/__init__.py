@@ -1,0 +1,1 @@
+"""From a checkpoint to ONNX graphs with identity, precision and parity."""

@@ -1,0 +1,1 @@
+"""The regressor: plain ViT, decoder, linear heads."""

@@ -1,0 +1,1 @@
+"""Drawing meshes for training data and pixel losses."""

@@ -1,0 +1,1 @@
+"""The `pear` command; sub-commands import what they need when they run."""

@@ -1,0 +1,1 @@
+"""Inference engines behind one interface: image + crops -> parameters, joints, camera; parameters -> vertices."""

@@ -1,0 +1,1 @@
+"""The rclpy side; the only place that imports ROS."""

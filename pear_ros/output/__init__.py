@@ -1,0 +1,1 @@
+"""Files and pictures for people: overlay, mesh files, parameter files, report."""

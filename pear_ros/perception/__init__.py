@@ -1,0 +1,1 @@
+"""From a Frame to a HumanFrame: detect, track, crop, regress, place, smooth."""

@@ -1,0 +1,1 @@
+"""Rosbags without ROS: bag in -> bag out, overlay, report."""
