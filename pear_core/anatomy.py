@@ -7,6 +7,8 @@ Sources: SMPL-X joint order; PEAR facts 5.5 (145 joints) and 5.6 (145 -> 134).
 
 from __future__ import annotations
 
+import hashlib
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -96,3 +98,8 @@ def tree_levels(parents: NDArray[np.int64]) -> tuple[NDArray[np.int64], ...]:
         if parent >= 0:
             depth[joint] = depth[parent] + 1
     return tuple(np.flatnonzero(depth == level) for level in range(int(depth.max()) + 1))
+
+
+def fingerprint() -> str:
+    """SHA-256 (hex) of the names of the 145 joints in order."""
+    return hashlib.sha256("\n".join(EHM_JOINTS).encode()).hexdigest()

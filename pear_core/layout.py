@@ -7,6 +7,7 @@ offset is not part of the vector).
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 
 NUM_ROTATIONS = 52
@@ -20,6 +21,12 @@ STRIP_WIDTH, STRIP_MARGIN = 192, 32
 """The network sees columns 32..223 of the square: 256 (height) x 192 (width)."""
 CROP_SCALE = 1.25
 """A crop's side is this times the longer side of the person's box."""
+CROP_CONVENTION = (
+    f"square x{CROP_SCALE} to [0,{CROP_SIZE}] in pixel indices, columns "
+    f"{STRIP_MARGIN}..{STRIP_MARGIN + STRIP_WIDTH - 1}, bilinear, black border"
+)
+COLOUR = "rgb"
+"""How a crop is cut and its channel order, in words: part of every exported graph's identity."""
 FOCAL = 24.0
 """Focal length in normalised device units (tan of the half field of view is 1/24)."""
 
@@ -80,3 +87,10 @@ HEADS: dict[str, tuple[str, ...]] = {
     "camera": ("camera",),
 }
 """Linear head -> the fields it writes, in order (widths 312, 6, 200, 50, 14, 300, 50, 3)."""
+
+
+def fingerprint() -> str:
+    """SHA-256 (hex) of the vector's order and of the crop convention; engines refuse another."""
+    lines = [f"{f.name} {f.start} {f.width} {f.shape}" for f in FIELDS.values()]
+    lines.append(f"crop {CROP_SIZE} {STRIP_WIDTH} {STRIP_MARGIN} {CROP_SCALE} {FOCAL}")
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()

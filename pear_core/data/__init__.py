@@ -1,1 +1,1 @@
-"""Training records and where they come from."""
+"""Training records, shards and synthetic people."""

@@ -1,1 +1,1 @@
-"""What training minimises."""
+"""Training losses: parameters, key points, and their weighted total."""

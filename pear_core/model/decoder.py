@@ -1,7 +1,7 @@
 """The decoder: one learned query reads the image tokens through a few transformer layers.
 
-Source: PEAR facts 3.2 and 16 (input is a single zero scalar, q/k/v without bias, output projections with,
-LayerNorm eps 1e-5 before each branch, no final norm, the context is not normalised again).
+Source: PEAR facts 3.2 and 16 (input is a single zero scalar, q/k/v without bias, output projections
+with, LayerNorm eps 1e-5 before each branch, no final norm, the context is not normalised again).
 """
 
 from __future__ import annotations
@@ -24,7 +24,9 @@ class Decoder(nn.Module):
         self.token = nn.Linear(1, dim)
         self.position = nn.Parameter(torch.empty(1, 1, dim))
         self.layers = nn.ModuleList(
-            DecoderLayer(dim, config.dim, config.decoder_heads, config.decoder_head_dim, config.decoder_mlp)
+            DecoderLayer(
+                dim, config.dim, config.decoder_heads, config.decoder_head_dim, config.decoder_mlp
+            )
             for _ in range(config.decoder_depth)
         )
         self.reset_parameters()

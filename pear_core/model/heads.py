@@ -1,7 +1,7 @@
 """The linear heads: one vector -> the flat output vector of `pear_core.layout`.
 
-Source: PEAR facts 3.3. The published heads add constants to pose and camera; here a constant is the head's
-bias (the sum is the same), so loading published weights folds theirs in.
+Source: PEAR facts 3.3. The published heads add constants to pose and camera; here a constant is the
+head's bias (the sum is the same), so loading published weights folds theirs in.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ CAMERA_SCALE: dict[Start, float] = {"own": 0.9, "published": 1.5}
 
 
 class Heads(nn.Module):
-    """One vector [B, dim] -> raw [B, 935]: eight linear layers, concatenated in the order of the layout."""
+    """One vector [B, dim] -> raw [B, 935]: eight linear layers in the order of the layout."""
 
     def __init__(self, dim: int, start: Start = "own") -> None:
         super().__init__()
@@ -31,7 +31,7 @@ class Heads(nn.Module):
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
-        """Zero weights under "own", so that training starts exactly at `initial_raw`; small ones else."""
+        """Under "own" zero weights: training starts exactly at `initial_raw`; small ones else."""
         raw = initial_raw(self.start)
         with torch.no_grad():
             for name, fields in layout.HEADS.items():
@@ -50,9 +50,9 @@ class Heads(nn.Module):
 def initial_raw(start: Start = "own") -> Tensor:
     """The output vector [935] before any training.
 
-    "own": root 180 degrees about x (the y-up body stands upright in optical axes), all other rotations
-    identity, scales 1, shapes and expressions 0, camera (0, 0, 0.9).
-    "published": zeros and camera (0, 0, 1.5); the pose constant comes with the checkpoint.
+    "own": root 180 degrees about x (the y-up body stands upright in optical axes), all other
+    rotations identity, scales 1, shapes and expressions 0, camera (0, 0, 0.9). "published": zeros
+    and camera (0, 0, 1.5); the pose constant comes with the checkpoint.
     """
     raw = torch.zeros(layout.WIDTH)
     raw[layout.FIELDS["camera"].slice][2] = CAMERA_SCALE[start]

@@ -1,7 +1,7 @@
 """Sizes of the regressor: one frozen config, four presets.
 
-Sources: PEAR facts 3.1, 3.2 and 16 (vit_h, vit_b: published sizes). vit_s and vit_ti are ours: the usual
-small and tiny ViT with a decoder that shrinks along.
+Sources: PEAR facts 3.1, 3.2 and 16 (vit_h, vit_b: published sizes). vit_s and vit_ti are ours: the
+usual small and tiny ViT with a decoder that shrinks along.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ Start = Literal["own", "published"]
 class ModelConfig:
     """Every size of the regressor; any combination is a valid network.
 
-    start: "own" starts at an upright person in the middle of the crop; "published" leaves the pose to the
-    checkpoint (its constant is folded into the bias) and starts the camera at (0, 0, 1.5).
+    start: "own" starts at an upright person in the middle of the crop; "published" leaves the pose
+    to the checkpoint (its constant is folded into the bias) and starts the camera at (0, 0, 1.5).
     Raises ConfigError for sizes that do not fit together.
     """
 
@@ -35,8 +35,16 @@ class ModelConfig:
     start: Start = "own"
 
     def __post_init__(self) -> None:
-        sizes = ("depth", "dim", "heads", "decoder_depth", "decoder_dim", "decoder_heads",
-                 "decoder_head_dim", "decoder_mlp")  # fmt: skip
+        sizes = (
+            "depth",
+            "dim",
+            "heads",
+            "decoder_depth",
+            "decoder_dim",
+            "decoder_heads",
+            "decoder_head_dim",
+            "decoder_mlp",
+        )
         for name in sizes:
             value = getattr(self, name)
             if not isinstance(value, int) or isinstance(value, bool) or value < 1:
@@ -68,14 +76,27 @@ PRESETS: dict[str, ModelConfig] = {
     "vit_h": ModelConfig("vit_h", depth=32, dim=1280, heads=16, drop_path=0.55),
     "vit_b": ModelConfig("vit_b", depth=12, dim=768, heads=12, drop_path=0.3),
     "vit_s": ModelConfig(
-        "vit_s", depth=12, dim=384, heads=6, drop_path=0.1,
-        decoder_depth=4, decoder_dim=384, decoder_heads=6, decoder_mlp=768,
+        "vit_s",
+        depth=12,
+        dim=384,
+        heads=6,
+        drop_path=0.1,
+        decoder_depth=4,
+        decoder_dim=384,
+        decoder_heads=6,
+        decoder_mlp=768,
     ),
     "vit_ti": ModelConfig(
-        "vit_ti", depth=12, dim=192, heads=3,
-        decoder_depth=3, decoder_dim=256, decoder_heads=4, decoder_mlp=512,
+        "vit_ti",
+        depth=12,
+        dim=192,
+        heads=3,
+        decoder_depth=3,
+        decoder_dim=256,
+        decoder_heads=4,
+        decoder_mlp=512,
     ),
-}  # fmt: skip
+}
 
 
 def preset(name: str, **changes: Any) -> ModelConfig:

@@ -37,8 +37,9 @@ class Regressor(nn.Module):
     def forward(self, strip: Tensor, keep: float | None = None) -> Tensor:
         """Raw output [B, 935] of RGB strips [B, 3, 256, 192] in [0, 1].
 
-        keep (training only): the share of patch tokens, drawn at random per sample, that the backbone and
-        the decoder see; 0.5 about halves the cost of a step. None sees all and is what is exported.
+        keep (training only): the share of patch tokens, drawn at random per sample, that the
+        backbone and the decoder see; 0.5 about halves the cost of a step. None sees all and is what
+        is exported.
         """
         kept = None if keep is None else random_tokens(strip.shape[0], keep, strip.device)
         tokens = self.backbone((strip - self.mean) / self.std, kept)
@@ -46,6 +47,6 @@ class Regressor(nn.Module):
         return raw
 
     def forward_square(self, square: Tensor) -> Tensor:
-        """Raw output [B, 935] of RGB squares [B, 3, 256, 256] in [0, 1]; only columns 32..223 are seen."""
+        """Raw output [B, 935] of RGB squares [B, 3, 256, 256] in [0, 1]; columns 32..223 are seen."""
         raw: Tensor = self(square[..., STRIP_MARGIN : STRIP_MARGIN + STRIP_WIDTH])
         return raw

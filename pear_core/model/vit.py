@@ -1,7 +1,7 @@
 """The backbone: a plain vision transformer over the 256 x 192 strip, as ViTPose has it.
 
-Source: PEAR facts 3.1 and 16 (patch convolution 16/16 with padding 2, no class token but position 0 added
-to all, pre-norm blocks, LayerNorm eps 1e-6, exact GELU, qkv bias, final norm).
+Source: PEAR facts 3.1 and 16 (patch convolution 16/16 with padding 2, no class token but position 0
+added to all, pre-norm blocks, LayerNorm eps 1e-6, exact GELU, qkv bias, final norm).
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class Vit(nn.Module):
                 nn.init.zeros_(module.bias)
 
     def forward(self, strip: Tensor, kept: Tensor | None = None) -> Tensor:
-        """Tokens [B, 192, dim]; with `kept` [B, K] (training only) just those tokens, [B, K, dim]."""
+        """Tokens [B, 192, dim]; with `kept` [B, K] (training only) just those, [B, K, dim]."""
         x = self.patches(strip).flatten(2).transpose(1, 2)
         x = x + (self.positions[:, 1:] + self.positions[:, :1])
         if kept is not None:
@@ -82,7 +82,7 @@ class Block(nn.Module):
         return out
 
     def _stochastic(self, branch: Tensor) -> Tensor:
-        """Stochastic depth (Huang et al. 2016): the whole branch of a sample, rescaled to keep its mean."""
+        """Stochastic depth (Huang et al. 2016): drops a sample's branch, keeps the mean."""
         if not self.training or self.drop == 0.0:
             return branch
         keep = 1.0 - self.drop
@@ -91,7 +91,7 @@ class Block(nn.Module):
 
 
 def random_tokens(batch: int, keep: float, device: torch.device | None = None) -> Tensor:
-    """Indices [batch, K] of a random subset of the 192 tokens per sample, K = round(192 keep), ascending."""
+    """Ascending indices [batch, K] of a random subset of the 192 tokens, K = round(192 keep)."""
     if not 0.0 < keep <= 1.0:
         raise ValueError(f"keep must lie in (0, 1], found {keep!r}")
     count = max(1, round(TOKENS * keep))

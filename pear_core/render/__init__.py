@@ -1,1 +1,1 @@
-"""Drawing meshes for training data and pixel losses."""
+"""Hard visibility with exchangeable back ends, and simple shading."""

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pear_core.anatomy import SMPLX_MIRROR
 from pear_core.body.free_body import phenotypes, skeleton
@@ -114,8 +116,9 @@ def principal_components(samples: Array, count: int, mirror: Index, size: Array)
 
 
 def joint_regressor(
-    bodies: Bodies, mirror: Index, allowed: Array, eyes: dict[int, Index], fit: int = 60
-) -> tuple[Array, dict[str, object]]:
+    bodies: Bodies, mirror: Index, allowed: NDArray[np.bool_], eyes: dict[int, Index],
+    only: Sequence[int] = range(55), fit: int = 60,
+) -> tuple[Array, dict[str, object]]:  # fmt: skip
     """Sparse convex combinations of vertices that give the joints for every shape.
 
     Non-negative least squares over the vertices nearest to each joint, summing to one.
@@ -124,6 +127,7 @@ def joint_regressor(
         mirror: (V,) mirror map. allowed: (V,) mask of vertices that expressions do not move, so
             that joints stay where they are when the face moves.
         eyes: joint -> ids of its eyeball, whose plain mean is the joint.
+        only: joints wanted; rows of the others stay zero.
         fit: bodies used for the fit; the others judge it.
 
     Returns:
@@ -138,12 +142,12 @@ def joint_regressor(
     tree = cKDTree(template[usable])
     joints, count = len(centre), len(template)
     regressor = np.zeros((joints, count))
-    for j in range(joints):
+    for j in only:
         twin = int(SMPLX_MIRROR[j])
         if j in eyes:
             regressor[j, eyes[j]] = 1 / len(eyes[j])
             continue
-        if twin < j:
+        if twin < j and twin in only:
             regressor[j] = regressor[twin][mirror]
             continue
         near = usable[tree.query(centre[j], k=150)[1]]
@@ -159,12 +163,12 @@ def joint_regressor(
             regressor[j] = (regressor[j] + regressor[j][mirror]) / 2
     held_out = bodies.vertices[fit:]
     found = np.stack([held_out[..., c] @ regressor.T.astype(np.float32) for c in range(3)], -1)
-    error = 1000 * np.linalg.norm(found - bodies.joints[fit:], axis=-1)
+    error = 1000 * np.linalg.norm(found - bodies.joints[fit:], axis=-1)[:, list(only)]
     report = {
         "mean_mm": round(float(error.mean()), 3),
         "p95_mm": round(float(np.percentile(error, 95)), 3),
         "max_mm": round(float(error.max()), 3),
         "mean_mm_per_joint": [round(float(e), 3) for e in error.mean(axis=0)],
-        "vertices_per_joint": [int(k) for k in (regressor > 0).sum(axis=1)],
+        "vertices_per_joint": [int(k) for k in (regressor[list(only)] > 0).sum(axis=1)],
     }
     return regressor, report

@@ -5,10 +5,11 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from pear_core.anatomy import SMPLX_JOINTS, SMPLX_PARENTS
+from pear_core.anatomy import SMPLX_JOINTS, SMPLX_MIRROR, SMPLX_PARENTS
 from pear_core.body.free_body.source import Array, Index, Source
 
 JOINT = {name: i for i, name in enumerate(SMPLX_JOINTS)}
+MIRROR = SMPLX_MIRROR
 _LEG_SPREAD = np.deg2rad(3.5)  # legs of the T-pose lean outwards by this much, as in SMPL-X
 _THUMB_DOWN = np.deg2rad(20.0)  # and its thumbs point forward, outward and a little down
 
@@ -86,11 +87,6 @@ def _between(a: Array, b: Array) -> Array:
     return np.eye(3) + k + k @ k / (1 + cos)
 
 
-def _about_x(angle: Array) -> Array:
-    c, s, o, i = np.cos(angle), np.sin(angle), np.zeros_like(angle), np.ones_like(angle)
-    return np.stack([i, o, o, o, c, -s, o, s, c], -1).reshape(*np.shape(angle), 3, 3)
-
-
 def t_pose_rotations(source: Source, joints: Array, tails: Array) -> Array:
     """World rotations that bring every joint's segment from the rest pose into the T-pose.
 
@@ -124,12 +120,8 @@ def t_pose_rotations(source: Source, joints: Array, tails: Array) -> Array:
         knuckles = at["index1"] - at["pinky1"]
         palm = _frame(at["middle1"] - at["wrist"], knuckles)
         hand = _frame(x, z) @ np.swapaxes(palm, -1, -2)
-        # Pronation happens along the whole forearm: half of it turns with the elbow joint.
-        relative = hand @ np.swapaxes(forearm, -1, -2)
-        twist = np.arctan2(relative[..., 2, 1] - relative[..., 1, 2],
-                           relative[..., 1, 1] + relative[..., 2, 2])  # fmt: skip
         put("shoulder", arm)
-        put("elbow", _about_x(0.5 * twist) @ forearm)
+        put("elbow", forearm)
         put("wrist", hand)
 
         for finger, number in _FINGER_OF.items():

@@ -1,1 +1,1 @@
-"""Rendered people with exact labels."""
+"""Rendered free-body people with exact labels."""

@@ -1,0 +1,85 @@
+"""Augmentation of batches at training time: mirror images and colours.
+
+Everything geometric beyond the mirror is drawn by the renderer, where it is exact.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pear_core.anatomy import EHM_JOINTS, SMPLX_MIRROR, mirrored
+from pear_core.data.records import Batch
+from pear_core.layout import CROP_SIZE
+
+
+def _face_mirror() -> dict[int, int]:
+    """iBUG landmark -> its mirror image."""
+    sums = {16: range(17), 43: range(17, 27), 66: range(31, 36), 81: (36, 45, 37, 44, 38, 43, 39, 42),
+            87: (40, 47, 41, 46), 102: range(48, 55), 114: range(55, 60), 124: range(60, 65),
+            132: range(65, 68)}  # fmt: skip
+    table = {i: total - i for total, members in sums.items() for i in members}
+    return table | {i: i for i in range(27, 31)}
+
+
+def _joint_mirror() -> NDArray[np.int64]:
+    out = mirrored(EHM_JOINTS)
+    for landmark, other in _face_mirror().items():
+        out[EHM_JOINTS.index(f"face_{landmark}")] = EHM_JOINTS.index(f"face_{other}")
+    return out
+
+
+JOINT_MIRROR: NDArray[np.int64] = _joint_mirror()
+"""For each of the 145 joints its mirror image."""
+_ROTATIONS = [*range(22), *range(25, 55)]
+ROTATION_MIRROR: NDArray[np.int64] = np.array([_ROTATIONS.index(int(SMPLX_MIRROR[j])) for j in _ROTATIONS])
+_FLIP_VECTOR = np.array([1, -1, -1], dtype=np.float32)
+_FLIP_POINT = np.array([-1, 1, 1], dtype=np.float32)
+
+
+def mirror(batch: Batch, expression_mirror: NDArray[np.int64]) -> dict[str, NDArray[Any]]:
+    """The batch as seen in a mirror; exact for bodies whose shape basis is symmetric.
+
+    expression_mirror: for each expression its left/right counterpart. Pixel column i of the square becomes
+    255 - i, so u becomes 255/256 - u.
+    """
+    out = dict(batch)
+    out["image"] = batch["image"][:, :, ::-1]
+    surface = batch["surface"][:, :, ::-1].copy()
+    body = surface[..., 0] == 2
+    surface[..., 1] = np.where(body, 255 - surface[..., 1], 0)
+    out["surface"] = surface
+    out["rotations"] = batch["rotations"][:, ROTATION_MIRROR] * _FLIP_VECTOR
+    for name in ("expression", "flame_expression"):
+        out[name] = batch[name][:, expression_mirror]
+    eyes = batch["eye_pose"].reshape(-1, 2, 3)[:, ::-1] * _FLIP_VECTOR
+    out["eye_pose"] = eyes.reshape(-1, 6)
+    out["jaw_pose"] = batch["jaw_pose"] * _FLIP_VECTOR
+    out["eyelids"] = batch["eyelids"][:, ::-1]
+    camera = batch["camera"].copy()
+    camera[:, 0] = 2 / (CROP_SIZE * camera[:, 2]) - camera[:, 0]
+    out["camera"] = camera
+    out["joints"] = batch["joints"][:, JOINT_MIRROR] * _FLIP_POINT
+    keypoints = batch["keypoints"][:, JOINT_MIRROR].copy()
+    keypoints[..., 0] = (CROP_SIZE - 1) / CROP_SIZE - keypoints[..., 0]
+    out["keypoints"] = keypoints
+    out["confidence"] = batch["confidence"][:, JOINT_MIRROR]
+    out["valid"] = batch["valid"][:, [0, 2, 1, 3]]
+    return out
+
+
+def recolour(rng: np.random.Generator, images: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Random gain, offset and gamma per picture and channel, through one look-up table each."""
+    out = np.empty_like(images)
+    ramp = np.linspace(0, 1, 256)[:, None]
+    for i, image in enumerate(images):
+        gain = np.exp(rng.normal(0, 0.1)) * np.exp(rng.normal(0, 0.06, 3))
+        curve = np.clip(ramp ** np.exp(rng.normal(0, 0.15)) * gain + rng.normal(0, 0.02), 0, 1)
+        table = (curve * 255 + 0.5).astype(np.uint8)
+        if rng.random() < 0.1:
+            table = np.roll(table, int(rng.integers(3)), axis=1)
+        for c in range(3):
+            out[i, ..., c] = table[:, c][image[..., c]]
+    return out

@@ -1,0 +1,92 @@
+"""Shards of training records on disk: folders of plain .npy files, memory-mapped, never pickled.
+
+A shard is complete or absent: it is written under another name and renamed.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pear_core.data.records import SHAPES, Batch, Record, RecordError, stack
+
+FORMAT = "pear-shard-1"
+
+
+def write_shard(folder: Path, records: Sequence[Record]) -> None:
+    """Writes records as one shard; replaces nothing (FileExistsError)."""
+    if folder.exists():
+        raise FileExistsError(folder)
+    partial = folder.with_name(f".{folder.name}.{os.getpid()}")
+    partial.mkdir(parents=True)
+    try:
+        for name, array in stack(records).items():
+            np.save(partial / f"{name}.npy", array, allow_pickle=False)
+        (partial / "shard.json").write_text(json.dumps({"format": FORMAT, "records": len(records)}))
+        partial.rename(folder)
+    except BaseException:
+        shutil.rmtree(partial, ignore_errors=True)
+        raise
+
+
+class Shards:
+    """All shards of a folder as one long list of records; images stay on disk until asked for.
+
+    Raises RecordError for a folder without shards or with arrays of another shape.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.parts = [_open(part) for part in sorted(folder.glob("[!.]*")) if part.is_dir()]
+        if not self.parts:
+            raise RecordError(f"{folder}: no shards here")
+        self._ends = np.cumsum([len(part["image"]) for part in self.parts])
+
+    def __len__(self) -> int:
+        return int(self._ends[-1])
+
+    def batch(self, indices: NDArray[np.int64] | Sequence[int]) -> dict[str, NDArray[Any]]:
+        """The records of these numbers, copied."""
+        wanted = np.asarray(indices, dtype=np.int64)
+        if wanted.size and (wanted.min() < 0 or wanted.max() >= len(self)):
+            raise RecordError(f"record {wanted.max()} of {len(self)}")
+        part = np.searchsorted(self._ends, wanted, side="right")
+        inside = wanted - np.concatenate([[0], self._ends[:-1]])[part]
+        return {
+            name: np.stack([self.parts[p][name][i] for p, i in zip(part, inside, strict=True)])
+            for name in SHAPES
+        }
+
+    def in_order(self, size: int) -> Iterator[dict[str, NDArray[Any]]]:
+        """Batches of at most `size`, first to last."""
+        for start in range(0, len(self), size):
+            yield self.batch(range(start, min(start + size, len(self))))
+
+
+def _open(folder: Path) -> Batch:
+    description = folder / "shard.json"
+    try:
+        header = json.loads(description.read_text())
+    except (OSError, ValueError) as error:
+        raise RecordError(f"{description}: {error}") from None
+    if header.get("format") != FORMAT:
+        raise RecordError(f"{description}: expected format {FORMAT}, found {header.get('format')!r}")
+    arrays: dict[str, NDArray[Any]] = {}
+    for name, (shape, dtype) in SHAPES.items():
+        path = folder / f"{name}.npy"
+        try:
+            array = np.load(path, mmap_mode="r", allow_pickle=False)
+        except (OSError, ValueError) as error:
+            raise RecordError(f"{path}: {error}") from None
+        if array.shape != (header["records"], *shape) or array.dtype != dtype:
+            raise RecordError(
+                f"{path}: expected {dtype} {(header['records'], *shape)}, found {array.dtype} {array.shape}"
+            )
+        arrays[name] = array
+    return arrays

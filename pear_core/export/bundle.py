@@ -1,0 +1,114 @@
+"""One command from a checkpoint and a body to the folder that robots load.
+
+The weights that ship are the float16-rounded ones, in the safetensors file and in the graph alike: the
+graph casts them to float32 and computes in float32, so torch and the engines run the same numbers.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from pear_core.body.ehm import Ehm
+from pear_core.export.graphs import BodyGraph, MeshGraph, Network, output_shapes
+from pear_core.export.identity import body_fingerprint, canonical, identity, sha256
+from pear_core.export.onnx_export import Graph, export_graph
+from pear_core.export.topology import topology_arrays
+from pear_core.model import checkpoint
+
+FORMAT, IDENTITY_KEY = "pear-bundle-1", "pear.identity"
+WEIGHTS, NETWORK, BODY, MESH = "model.safetensors", "network.onnx", "body.onnx", "mesh.onnx"
+TOPOLOGY, MANIFEST = "topology.npz", "manifest.json"
+
+
+class ExportError(ValueError):
+    """A checkpoint and a body that do not belong together."""
+
+
+def export_bundle(checkpoint_path: str | Path, body_folder: str | Path, out_dir: str | Path) -> Path:
+    """Write the bundle folder `out_dir` (its name is the model's), all of it or nothing; returns it.
+
+    Other files that already lie there (the model card) are kept. Raises CheckpointError, BodyFileError, and
+    ExportError where the checkpoint was trained for another body.
+    """
+    out = Path(out_dir).resolve()
+    body_folder = Path(body_folder).resolve()
+    model, info = checkpoint.load(checkpoint_path)
+    body_sha256 = body_fingerprint(body_folder)
+    if info.body_sha256 and info.body_sha256 != body_sha256:
+        raise ExportError(
+            f"{checkpoint_path}: trained for another body, expected {info.body} {info.body_sha256[:12]}, "
+            f"found {body_folder.name} {body_sha256[:12]}"
+        )
+    model.load_state_dict({name: value.half().float() for name, value in model.state_dict().items()})
+    ehm = Ehm.from_folder(body_folder)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    part = out.with_name(f".{out.name}.{os.getpid()}.part")
+    part.mkdir()
+    try:
+        checkpoint.save(part / WEIGHTS, model, step=info.step, body=info.body or body_folder.name,
+                        body_sha256=body_sha256, extra=info.extra, dtype=torch.float16)  # fmt: skip
+        record = identity(out.name, info, sha256((part / WEIGHTS).read_bytes()), body_folder.name, body_sha256)
+        graphs: dict[str, Graph] = {NETWORK: Network(model), BODY: BodyGraph(ehm), MESH: MeshGraph(ehm)}
+        for name, graph in graphs.items():
+            export_graph(graph, part / name, {IDENTITY_KEY: canonical(record)})
+        (part / TOPOLOGY).write_bytes(npz_bytes(topology_arrays(ehm.assets)))
+        vertices = len(ehm.assets.smplx.v_template)
+        manifest = _manifest(record, part, graphs, vertices, info, ehm.scale_about)
+        (part / MANIFEST).write_text(json.dumps(manifest, indent=1) + "\n")
+        _replace(part, out)
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+    return out
+
+
+def npz_bytes(arrays: dict[str, Any]) -> bytes:
+    """A compressed npz archive with the same bytes for the same arrays (zip entries carry no time)."""
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, **arrays)
+    return buffer.getvalue()
+
+
+def _manifest(record: dict[str, Any], folder: Path, graphs: dict[str, Graph], vertices: int,
+              info: checkpoint.CheckpointInfo, scale_about: str) -> dict[str, Any]:  # fmt: skip
+    shapes = output_shapes(vertices)
+
+    def described(names: tuple[str, ...]) -> dict[str, Any]:
+        return {name: ["N", *shapes[name]] for name in names}
+
+    files = {p.name: p.read_bytes() for p in sorted(folder.iterdir())}
+    return {
+        "format": FORMAT,
+        "identity": record,
+        "config": info.config.to_dict(),
+        "body": {"scale_about": scale_about, "vertices": vertices},
+        "files": {name: {"size": len(data), "sha256": sha256(data)} for name, data in files.items()},
+        "graphs": {
+            name: {"inputs": described(graph.inputs), "outputs": described(graph.outputs), "dtype": "float32"}
+            for name, graph in graphs.items()
+        },
+    }
+
+
+def _replace(part: Path, out: Path) -> None:
+    """Put the finished folder in place of the old one, taking along files that are not part of a bundle."""
+    if not out.exists():
+        os.replace(part, out)
+        return
+    for path in out.iterdir():
+        if not (part / path.name).exists():
+            if path.is_dir():
+                shutil.copytree(path, part / path.name)
+            else:
+                shutil.copy2(path, part / path.name)
+    old = part.with_suffix(".old")
+    os.replace(out, old)
+    os.replace(part, out)
+    shutil.rmtree(old)

@@ -1,0 +1,121 @@
+"""A model bundle on disk: checked as a whole before anything runs.
+
+Every file must have the size and SHA-256 of the manifest, every graph must carry the manifest's identity,
+and the output vector and joint order must be the ones this code was written for.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from pear_core import anatomy, layout
+from pear_ros.engine.base import ModelIdentity
+from pear_ros.engine.onnx_metadata import read_metadata
+from pear_ros.engine.topology import Topology, read_topology
+from pear_ros.problems import PearError
+
+FORMAT = "pear-bundle-1"
+NETWORK, BODY, MESH, TOPOLOGY, MANIFEST = "network.onnx", "body.onnx", "mesh.onnx", "topology.npz", "manifest.json"
+IDENTITY_KEY = "pear.identity"
+"""Metadata key of every graph: the identity as canonical JSON (sorted keys, no spaces)."""
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """An opened bundle: graphs lie at folder / NETWORK, BODY, MESH."""
+
+    folder: Path
+    identity: ModelIdentity
+    topology: Topology
+    manifest: dict[str, Any]
+
+    def read(self, name: str) -> bytes:
+        """One file of the bundle, checked against the manifest. Raises PearError."""
+        return _read(self.folder, name, self.manifest)
+
+
+def open_bundle(folder: str | Path) -> Bundle:
+    """Check a bundle folder and read what is small. Raises PearError for anything missing or mismatched."""
+    folder = Path(folder)
+    manifest = _manifest(folder)
+    identity = _identity(manifest, str(folder / MANIFEST))
+    for name in (NETWORK, BODY, MESH):
+        where = str(folder / name)
+        carried = read_metadata(_read(folder, name, manifest), where).get(IDENTITY_KEY)
+        if carried is None:
+            raise PearError("ONNX graph without pear's identity", where=where)
+        if carried != canonical(manifest["identity"]):
+            raise PearError("belongs to another model", where=where, expected=canonical(manifest["identity"]),
+                            found=carried)  # fmt: skip
+    topology = read_topology(_read(folder, TOPOLOGY, manifest), str(folder / TOPOLOGY))
+    if topology.joint_names != anatomy.EHM_JOINTS:
+        raise PearError("another joint order", where=str(folder / TOPOLOGY), expected="anatomy.EHM_JOINTS")
+    return Bundle(folder, identity, topology, manifest)
+
+
+def canonical(identity: dict[str, Any]) -> str:
+    """The identity as the graphs carry it."""
+    return json.dumps(identity, sort_keys=True, separators=(",", ":"))
+
+
+def _manifest(folder: Path) -> dict[str, Any]:
+    where = str(folder / MANIFEST)
+    if not folder.is_dir():
+        raise PearError("no such model bundle", where=str(folder), expected=f"a folder with {MANIFEST}",
+                        found="a file" if folder.exists() else "nothing")  # fmt: skip
+    try:
+        manifest = json.loads((folder / MANIFEST).read_bytes())
+    except FileNotFoundError:
+        raise PearError("not a model bundle", where=str(folder), expected=MANIFEST) from None
+    except (ValueError, OSError) as error:
+        raise PearError("unreadable manifest", where=where, found=str(error)) from None
+    if not isinstance(manifest, dict) or manifest.get("format") != FORMAT:
+        found = manifest.get("format") if isinstance(manifest, dict) else type(manifest).__name__
+        raise PearError("another kind of manifest", where=where, expected=f"format {FORMAT}", found=repr(found))
+    if not isinstance(manifest.get("files"), dict) or not isinstance(manifest.get("identity"), dict):
+        raise PearError("incomplete manifest", where=where, expected="files and identity")
+    return manifest
+
+
+def _identity(manifest: dict[str, Any], where: str) -> ModelIdentity:
+    values = manifest["identity"]
+    names = {f.name for f in fields(ModelIdentity)}
+    if set(values) != names:
+        raise PearError("identity has other fields", where=where, expected=str(sorted(names)),
+                        found=str(sorted(values)))  # fmt: skip
+    identity = ModelIdentity(**values)
+    for what, expected, found in (
+        ("output layout", layout.fingerprint(), identity.layout),
+        ("joint order", anatomy.fingerprint(), identity.joints),
+        ("crop convention", layout.CROP_CONVENTION, identity.crop),
+        ("colour order", layout.COLOUR, identity.colour),
+    ):
+        if expected != found:
+            raise PearError(f"model was exported for another {what}", where=where, expected=str(expected),
+                            found=str(found))  # fmt: skip
+    return identity
+
+
+def _read(folder: Path, name: str, manifest: dict[str, Any]) -> bytes:
+    where = str(folder / name)
+    entry = manifest["files"].get(name)
+    if not isinstance(entry, dict) or not {"sha256", "size"} <= set(entry):
+        raise PearError(f"manifest does not list {name}", where=str(folder / MANIFEST))
+    try:
+        data = (folder / name).read_bytes()
+    except OSError as error:
+        raise PearError("cannot read a file of the bundle", where=where, found=str(error)) from None
+    if data.startswith(b"version https://git-lfs"):
+        raise PearError("a git-lfs pointer, not the model", where=where, expected="git lfs pull")
+    if len(data) != entry["size"]:
+        raise PearError("another size than the manifest's (truncated?)", where=where,
+                        expected=f"{entry['size']} bytes", found=f"{len(data)} bytes")  # fmt: skip
+    found = hashlib.sha256(data).hexdigest()
+    if found != entry["sha256"]:
+        raise PearError("another content than the manifest's", where=where, expected=f"sha256 {entry['sha256']}",
+                        found=found)  # fmt: skip
+    return data

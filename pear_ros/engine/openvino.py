@@ -1,0 +1,84 @@
+"""OpenVINO on the CPU: the default back end. bfloat16 for the network where the CPU has it, else float32.
+
+Left to itself OpenVINO runs everything in bfloat16 on such CPUs, also kinematics, which that ruins; so the
+precision of every graph is stated.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import openvino
+
+from pear_ros.engine.assemble import GraphEngine
+from pear_ros.engine.base import EngineInfo, Session
+from pear_ros.engine.bundle import NETWORK, Bundle
+from pear_ros.problems import PearError
+from pear_ros.types import FloatArray
+
+DEVICE = "CPU"
+
+
+class OpenVinoSession:
+    """One compiled graph with a pool of infer requests, so that threads neither share nor wait."""
+
+    def __init__(self, compiled: Any) -> None:
+        self._compiled = compiled
+        self._outputs = tuple(output.any_name for output in compiled.outputs)
+        self._idle: list[Any] = [compiled.create_infer_request()]
+        self._lock = threading.Lock()
+
+    def run(self, inputs: Mapping[str, FloatArray]) -> dict[str, FloatArray]:
+        with self._lock:
+            request = self._idle.pop() if self._idle else self._compiled.create_infer_request()
+        try:
+            request.infer(dict(inputs), share_inputs=True)
+            # Copied: the request's own memory is written again by the next call.
+            return {name: np.array(request.get_tensor(name).data) for name in self._outputs}
+        finally:
+            with self._lock:
+                self._idle.append(request)
+
+
+def open_session(core: Any, data: bytes, where: str, precision: str, threads: int | None) -> OpenVinoSession:
+    """A session over the bytes of an ONNX file. Raises PearError where OpenVINO cannot load it."""
+    config = {"INFERENCE_PRECISION_HINT": precision, "PERFORMANCE_HINT": "LATENCY"}
+    if threads:
+        config["INFERENCE_NUM_THREADS"] = str(threads)
+    try:
+        return OpenVinoSession(core.compile_model(core.read_model(data, b""), DEVICE, config))
+    except Exception as error:  # RuntimeError with several lines of call sites
+        reason = str(error).strip().splitlines()
+        raise PearError("OpenVINO cannot load the graph", where=where, found=reason[-1] if reason else "") from None
+
+
+def supports_bf16(core: Any) -> bool:
+    """Whether this CPU computes in bfloat16 natively (emulated bfloat16 would be slower and less exact)."""
+    return "BF16" in core.get_property(DEVICE, "OPTIMIZATION_CAPABILITIES")
+
+
+def open_engine(bundle: Bundle, precision: str, threads: int | None, fallback: str = "") -> GraphEngine:
+    """The bundle on OpenVINO; "auto" takes bf16 for the network if the CPU has it.
+
+    Raises PearError for an unknown precision and for bf16 on a CPU without it.
+    """
+    if precision not in ("auto", "f32", "bf16"):
+        raise PearError("precision not available", where="openvino", expected="auto, f32 or bf16", found=precision)
+    core = openvino.Core()
+    native = supports_bf16(core)
+    if precision == "bf16" and not native:
+        raise PearError("this CPU has no bfloat16", where="openvino", expected="precision f32 or auto")
+    network = "bf16" if precision != "f32" and native else "f32"
+    version = str(openvino.__version__).split("-")[0]
+    info = EngineInfo("openvino", version, DEVICE, network, threads or 0, bundle.identity, fallback)
+
+    def session(name: str) -> Session:
+        where = str(bundle.folder / name)
+        if name == NETWORK:
+            return open_session(core, bundle.read(name), where, network, threads)
+        return open_session(core, bundle.read(name), where, "f32", threads)
+
+    return GraphEngine(bundle, session, info)

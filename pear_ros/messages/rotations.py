@@ -1,0 +1,43 @@
+"""Axis-angle vectors and quaternions from rotation matrices (numpy, vectorised, stable at 0 and at pi)."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+def quaternion(matrices: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Unit quaternions (..., 4) in x y z w order with w >= 0, of rotation matrices (..., 3, 3).
+
+    Each of the four rows below is the quaternion times four times one of its components; the row of the largest
+    component is used, so nothing is divided by a small number (Shepperd, 1978).
+    """
+    m = np.asarray(matrices, dtype=np.float64)
+    flat = m.reshape(-1, 9)
+    m00, m01, m02, m10, m11, m12, m20, m21, m22 = flat.T
+    rows = np.empty((flat.shape[0], 4, 4))
+    rows[:, 0, 0] = 1 + m00 - m11 - m22
+    rows[:, 1, 1] = 1 - m00 + m11 - m22
+    rows[:, 2, 2] = 1 - m00 - m11 + m22
+    rows[:, 3, 3] = 1 + m00 + m11 + m22
+    rows[:, 0, 1] = rows[:, 1, 0] = m01 + m10
+    rows[:, 0, 2] = rows[:, 2, 0] = m02 + m20
+    rows[:, 1, 2] = rows[:, 2, 1] = m12 + m21
+    rows[:, 0, 3] = rows[:, 3, 0] = m21 - m12
+    rows[:, 1, 3] = rows[:, 3, 1] = m02 - m20
+    rows[:, 2, 3] = rows[:, 3, 2] = m10 - m01
+    best = np.argmax(rows.reshape(-1, 16)[:, ::5], axis=1)
+    q = rows[np.arange(len(best)), best]
+    q /= np.sqrt(np.einsum("ni,ni->n", q, q))[:, None]
+    q[q[:, 3] < 0] *= -1
+    return q.reshape(*m.shape[:-2], 4)
+
+
+def axis_angle(matrices: NDArray[np.floating]) -> NDArray[np.float32]:
+    """Axis-angle vectors (..., 3) in radians, length at most pi, of rotation matrices (..., 3, 3)."""
+    q = quaternion(matrices)
+    v, w = q[..., :3], q[..., 3]
+    sine = np.sqrt(np.einsum("...i,...i->...", v, v))
+    # angle / sin(angle / 2) tends to 2 at 0; below 1e-9 the quotient of two tiny numbers is not needed.
+    factor = np.where(sine > 1e-9, 2 * np.arctan2(sine, w) / np.maximum(sine, 1e-9), 2.0)
+    return (v * factor[..., None]).astype(np.float32)

@@ -1,0 +1,237 @@
+"""One frame in, everybody in it out: the way of a frame from picture to `HumanFrame`.
+
+Pure with respect to its state and its input: the same frames give the same people (their
+`StageTimes` apart).
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pear_ros.perception import crop, place, track
+from pear_ros.perception.detect import Detector, policy_of
+from pear_ros.problems import PearError, Problems
+from pear_ros.types import (
+    Box,
+    Crop,
+    FloatArray,
+    Frame,
+    Human,
+    HumanFrame,
+    Intrinsics,
+    RegressorOutput,
+    ScaleSource,
+    StageTimes,
+    TrackState,
+)
+
+
+class Regressor(Protocol):
+    """The part of an engine the pipeline needs."""
+
+    def regress(self, image: NDArray[np.uint8], crops: list[Crop]) -> RegressorOutput:
+        """Everybody of a picture in one call."""
+        ...
+
+
+class Pipeline:
+    """Detect or predict boxes, track, crop, regress all people in one call, place them in metres.
+
+    problems: where survived faults (unusable boxes, wrong calibrations, non-finite output) are
+    counted.
+    """
+
+    def __init__(
+        self,
+        engine: Regressor,
+        detector: Detector,
+        *,
+        options: track.TrackerOptions | None = None,
+        problems: Problems | None = None,
+    ) -> None:
+        self.engine, self.detector = engine, detector
+        self.policy = policy_of(detector)
+        self.options = options or track.TrackerOptions(every=self.policy.every)
+        self.problems = problems if problems is not None else Problems()
+        self._tracker = track.Tracker(self.options)
+
+    def reset(self) -> None:
+        """Forgets everybody, as before the first frame; call it between pictures that do not follow
+        another.
+        """
+        self._tracker = track.Tracker(self.options)
+
+    @property
+    def lost(self) -> tuple[int, ...]:
+        """Ids of the tracks that ended in the last frame; its HumanFrame no longer holds them."""
+        return tuple(t.id for t in self._tracker.lost)
+
+    def process(self, frame: Frame) -> HumanFrame:
+        """The people of one frame; none is an ordinary result.
+
+        Raises PearError for a picture that is not (H, W, 3) uint8 and whatever the detector or
+        engine raises.
+        """
+        height, width = _size(frame)
+        intrinsics, calibrated = self._calibration(frame, width, height)
+        clock = time.perf_counter
+        start = clock()
+        detections = self.detector.detect(frame) if self._tracker.begin(frame.stamp) else None
+        detected = clock()
+        tracks, crops = self._crops(frame, detections, width, height)
+        tracked = clock()
+        output = self.engine.regress(frame.image, crops) if crops else None
+        regressed = clock()
+        humans: tuple[Human, ...] = ()
+        if output is not None:
+            humans = self._people(frame, output, tracks, crops, intrinsics, calibrated)
+        placed = clock()
+        times = StageTimes(
+            detect=detected - start, track=tracked - detected, place=placed - regressed
+        )
+        if output is not None:
+            times = replace(
+                times,
+                crop=output.crop_seconds,
+                network=output.network_seconds,
+                body=output.body_seconds,
+            )
+        return HumanFrame(
+            frame.stamp, frame.frame_id, width, height, intrinsics, calibrated, humans, times
+        )
+
+    def _calibration(self, frame: Frame, width: int, height: int) -> tuple[Intrinsics, bool]:
+        if frame.intrinsics is not None:
+            if place.usable(frame.intrinsics, width, height):
+                return frame.intrinsics, True
+            reason = f"calibration does not fit a {width}x{height} image: {frame.intrinsics}"
+            self.problems.add("calibration", frame.source, frame.stamp, reason)
+        return place.assumed_intrinsics(width, height), False
+
+    def _crops(
+        self, frame: Frame, detections: list[Box] | None, width: int, height: int
+    ) -> tuple[list[track.Track], list[Crop]]:
+        """The tracks to regress in this frame and their squares; unusable boxes are counted and
+        dropped.
+        """
+        usable = None
+        if detections is not None:
+            usable = [
+                box
+                for box in detections
+                if self._square(frame, box, width, height, "box") is not None
+            ]
+        people: list[track.Track] = []
+        crops: list[Crop] = []
+        gone: list[int] = []
+        for person in self._tracker.update(usable, self.policy.binding):
+            if self.policy.binding and person.state is TrackState.PREDICTED:
+                continue
+            square = self._square(frame, person.box, width, height, "")
+            if square is None:
+                gone.append(person.id)
+                continue
+            people.append(person)
+            crops.append(square)
+        self._tracker.drop(gone)
+        return people, crops
+
+    def _square(self, frame: Frame, box: Box, width: int, height: int, kind: str) -> Crop | None:
+        """The crop of a box, or None; counted under `kind`, unless that is empty (a track that
+        left).
+        """
+        try:
+            return crop.square_crop(box, width, height, self.policy.crop_scale)
+        except crop.UnusableBox as error:
+            if kind:
+                self.problems.add(kind, frame.source, frame.stamp, str(error))
+            return None
+
+    def _people(
+        self,
+        frame: Frame,
+        output: RegressorOutput,
+        tracks: list[track.Track],
+        crops: list[Crop],
+        intrinsics: Intrinsics,
+        calibrated: bool,
+    ) -> tuple[Human, ...]:
+        """Places everybody and tells the tracker where they were seen."""
+        if len(output) != len(crops):
+            raise PearError(
+                "engine lost people", expected=f"{len(crops)} people", found=str(len(output))
+            )
+        height, width = frame.image.shape[:2]
+        parts = (output.joints, output.keypoints, output.camera)
+        finite = [
+            all(bool(np.isfinite(part[i]).all()) for part in parts) for i in range(len(crops))
+        ]
+        keypoints = crop.to_pixels(output.keypoints, crops)
+        scores = np.array([t.box.score for t in tracks], dtype=np.float32)
+        confidence = joint_confidence(output.keypoints, keypoints, scores, width, height)
+        scale = ScaleSource.INTRINSICS if calibrated else ScaleSource.NONE
+        with np.errstate(all="ignore"):
+            placement = place.place(
+                output.joints, keypoints, confidence, output.camera, crops, intrinsics, scale
+            )
+        joints = output.joints + placement.transl[:, None]
+        humans: list[Human] = []
+        for i, person in enumerate(tracks):
+            if not finite[i]:
+                reason = f"person {person.id}: the engine's output is not finite"
+                self.problems.add("engine", frame.source, frame.stamp, reason)
+                continue
+            parameters = output.parameters.person(i)
+            humans.append(
+                Human(
+                    track_id=person.id,
+                    state=person.state,
+                    box=person.box,
+                    crop=crops[i],
+                    parameters=parameters,
+                    raw_parameters=parameters,
+                    camera=output.camera[i],
+                    transl=placement.transl[i],
+                    joints=joints[i],
+                    keypoints=keypoints[i],
+                    joint_confidence=confidence[i],
+                    scale=scale,
+                    depth_sigma=float(placement.depth_sigma[i]),
+                )
+            )
+        self._tracker.drop([t.id for t, ok in zip(tracks, finite, strict=True) if not ok])
+        self._tracker.observe(
+            [h.track_id for h in humans], [h.keypoints for h in humans], width, height
+        )
+        # The tracker may have found two of them to be one person.
+        ended = set(self.lost)
+        return tuple(h for h in humans if h.track_id not in ended)
+
+
+def joint_confidence(
+    in_crop: FloatArray, pixels: FloatArray, scores: FloatArray, width: int, height: int
+) -> FloatArray:
+    """Confidence (N, J): 0 for key points outside the crop's [0, 1] or outside the picture, else
+    the score (N,).
+    """
+    inside = ((in_crop >= 0.0) & (in_crop <= 1.0)).all(axis=-1)
+    inside &= ((pixels >= -0.5) & (pixels <= (width - 0.5, height - 0.5))).all(axis=-1)
+    return np.asarray(inside * scores[:, None], dtype=np.float32)
+
+
+def _size(frame: Frame) -> tuple[int, int]:
+    """Height and width of a frame's picture."""
+    image = frame.image
+    if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8 or 0 in image.shape:
+        raise PearError(
+            "not a picture",
+            where=frame.source,
+            expected="an array (H, W, 3) of uint8",
+            found=f"{image.shape} of {image.dtype}",
+        )
+    return int(image.shape[0]), int(image.shape[1])

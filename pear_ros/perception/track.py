@@ -1,0 +1,250 @@
+"""Who is who from frame to frame: stable ids, track states, and where each person's next box comes
+from.
+
+Between detector calls a track lives on the box of its own projected body. A pure state machine:
+what it returns depends only on the calls made before, and time is the stamps of the frames.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from pear_core import anatomy
+from pear_ros.perception import boxes
+from pear_ros.types import Box, FloatArray, TrackState
+
+KEYPOINT_MARGIN = 1.10
+"""Sides of a person's box over those of its key points: joints lie inside the flesh."""
+_BODY = slice(0, len(anatomy.BODY_JOINTS))
+
+
+@dataclass(frozen=True)
+class TrackerOptions:
+    """Thresholds of the tracker; overlaps are intersection over union.
+
+    timeout: seconds of frame stamps a person may go undetected before the track ends. every: frames
+    between detector calls while all tracks are healthy. match: least overlap of a detection with
+    the track it confirms. agree: overlap from which the track's own box is trusted more than the
+    detector's. drift: overlap of the box that was cropped and the body found in it, under which a
+    track is weak. same: mean distance of two tracks' body joints, over the side of their box, under
+    which they are one person seen twice.
+    """
+
+    timeout: float = 1.0
+    every: int = 10
+    match: float = 0.2
+    agree: float = 0.5
+    drift: float = 0.4
+    same: float = 0.08
+
+
+@dataclass(frozen=True)
+class Track:
+    """One person: the box to crop in the present frame (its score is the last detection's) and its
+    memory.
+
+    detections: how often a detector has confirmed it, detected_at the stamp of the last time,
+    nanoseconds. body: box of the last projected body, body_at its stamp, velocity of its centre in
+    pixels per second. drifting: the last body did not fit the box it was found in.
+    """
+
+    id: int
+    state: TrackState
+    box: Box
+    detections: int
+    detected_at: int
+    body: Box | None = None
+    body_at: int = 0
+    velocity: tuple[float, float] = (0.0, 0.0)
+    drifting: bool = False
+
+    @property
+    def weak(self) -> bool:
+        """The detector should look at the next frame."""
+        return self.drifting or self.detections < 2 or self.state is TrackState.PREDICTED
+
+
+class Tracker:
+    """Turns detections and projected bodies into tracks with ids that are never given twice.
+
+    Per frame: `begin`, then `update` with the detections (None if the detector did not run), then
+    `observe` with what was regressed in the boxes of `tracks`.
+    """
+
+    def __init__(self, options: TrackerOptions | None = None) -> None:
+        self.options = options or TrackerOptions()
+        self.tracks: tuple[Track, ...] = ()
+        self.lost: tuple[Track, ...] = ()
+        """Tracks that ended in the present frame, state LOST."""
+        self._next_id = 0
+        self._frames_since_detection = 0
+        self._stamp: int | None = None
+
+    def begin(self, stamp: int) -> bool:
+        """Moves the tracks on to a frame's stamp (nanoseconds); says whether the detector should
+        run.
+
+        Stamps that jump back (a bag that starts over) end all tracks.
+        """
+        previous, self._stamp = self._stamp, stamp
+        self.lost = ()
+        self._frames_since_detection += 1
+        if previous is None or not self.tracks:
+            return True
+        if stamp < previous:
+            self._end(self.tracks)
+            return True
+        gap = stamp - previous > self.options.timeout * 1e9
+        self.tracks = tuple(_moved(t, stamp) for t in self.tracks)
+        due = self._frames_since_detection >= self.options.every
+        return due or gap or any(t.weak for t in self.tracks)
+
+    def update(self, detections: Sequence[Box] | None, binding: bool = False) -> tuple[Track, ...]:
+        """Confirms, starts and ends tracks; returns those that are seen or predicted in this frame.
+
+        binding: a confirmed track takes the detector's box as it is (see `detect.Policy`).
+        """
+        stamp = self._stamp if self._stamp is not None else 0
+        if detections is None:
+            self.tracks = tuple(
+                t if t.state is TrackState.PREDICTED else replace(t, state=TrackState.TRACKED)
+                for t in self.tracks
+            )
+            return self.tracks
+        self._frames_since_detection = 0
+        pairs = associate(self.tracks, detections, self.options.match)
+        kept: list[Track] = []
+        ended: list[Track] = []
+        for i, track in enumerate(self.tracks):
+            if i in pairs:
+                box, overlap = detections[pairs[i][0]], pairs[i][1]
+                own = not binding and overlap >= self.options.agree
+                kept.append(
+                    replace(
+                        track,
+                        state=TrackState.TRACKED,
+                        box=replace(track.box, score=box.score) if own else box,
+                        detections=track.detections + 1,
+                        detected_at=stamp,
+                        drifting=False,
+                    )
+                )
+            elif track.detections >= 2 and stamp - track.detected_at <= self.options.timeout * 1e9:
+                kept.append(replace(track, state=TrackState.PREDICTED))
+            else:
+                # One single detection that the next look does not confirm was a false alarm.
+                ended.append(track)
+        taken = {j for j, _ in pairs.values()}
+        for j, box in enumerate(detections):
+            if j not in taken:
+                kept.append(Track(self._next_id, TrackState.NEW, box, 1, stamp))
+                self._next_id += 1
+        self._end(ended)
+        self.tracks = tuple(kept)
+        return self.tracks
+
+    def observe(
+        self, ids: Sequence[int], keypoints: Sequence[FloatArray], width: int, height: int
+    ) -> None:
+        """Takes each person's projected key points (J, 2), pixels, as the place to look in the next
+        frame.
+        """
+        stamp = self._stamp if self._stamp is not None else 0
+        found = dict(zip(ids, keypoints, strict=True))
+        moved: list[Track] = []
+        ended: list[Track] = []
+        for track in self.tracks:
+            points = found.get(track.id)
+            if points is None:
+                moved.append(track)
+                continue
+            box = boxes.clip(body_box(points, track.box.score), width, height)
+            if box.x1 <= box.x0 or box.y1 <= box.y0:
+                ended.append(track)
+                continue
+            double = next(
+                (t for t in moved if t.id in found and self._same(found[t.id], points, box)), None
+            )
+            if double is not None:
+                ended.append(track)
+                continue
+            seen = boxes.clip(track.box, width, height)
+            overlap = float(boxes.iou(boxes.as_rows([seen]), boxes.as_rows([box]))[0, 0])
+            velocity = _velocity(track, box, (stamp - track.body_at) * 1e-9, self.options.timeout)
+            drifting = overlap < self.options.drift
+            moved.append(
+                replace(track, body=box, body_at=stamp, velocity=velocity, drifting=drifting)
+            )
+        self.tracks = tuple(moved)
+        self.lost += tuple(replace(t, state=TrackState.LOST) for t in ended)
+
+    def drop(self, ids: Sequence[int]) -> None:
+        """Ends tracks whose box turned out to be unusable."""
+        gone = [t for t in self.tracks if t.id in ids]
+        self._end(gone)
+
+    def _same(self, a: FloatArray, b: FloatArray, box: Box) -> bool:
+        side = max(box.x1 - box.x0, box.y1 - box.y0)
+        distance = np.linalg.norm(a[_BODY] - b[_BODY], axis=1).mean()
+        return bool(distance < self.options.same * side)
+
+    def _end(self, ended: Sequence[Track]) -> None:
+        ids = {t.id for t in ended}
+        self.tracks = tuple(t for t in self.tracks if t.id not in ids)
+        self.lost += tuple(replace(t, state=TrackState.LOST) for t in ended)
+
+
+def body_box(keypoints: FloatArray, score: float = 1.0) -> Box:
+    """The box of a person from its projected key points (J, 2), pixels."""
+    low, high = keypoints.min(axis=0), keypoints.max(axis=0)
+    middle, half = 0.5 * (low + high), 0.5 * KEYPOINT_MARGIN * (high - low)
+    (x0, y0), (x1, y1) = (middle - half).tolist(), (middle + half).tolist()
+    return Box(x0, y0, x1, y1, score)
+
+
+def associate(
+    tracks: Sequence[Track], detections: Sequence[Box], least: float
+) -> dict[int, tuple[int, float]]:
+    """Track index -> (detection index, overlap): largest overlap first, each used once, ties by
+    index.
+    """
+    overlaps = boxes.iou(boxes.as_rows([t.box for t in tracks]), boxes.as_rows(detections))
+    order = np.argsort(-overlaps, axis=None, kind="stable")
+    pairs: dict[int, tuple[int, float]] = {}
+    taken: set[int] = set()
+    for flat in order.tolist():
+        i, j = divmod(flat, len(detections))
+        if overlaps[i, j] < least:
+            break
+        if i not in pairs and j not in taken:
+            pairs[i] = (j, float(overlaps[i, j]))
+            taken.add(j)
+    return pairs
+
+
+def _moved(track: Track, stamp: int) -> Track:
+    """The track at the place of its last body, moved on by its velocity but by no more than half
+    its own size.
+    """
+    if track.body is None:
+        return track
+    body, seconds = track.body, (stamp - track.body_at) * 1e-9
+    reach = 0.5 * max(body.x1 - body.x0, body.y1 - body.y0)
+    dx, dy = (max(-reach, min(reach, v * seconds)) for v in track.velocity)
+    box = Box(body.x0 + dx, body.y0 + dy, body.x1 + dx, body.y1 + dy, track.box.score)
+    return replace(track, box=box)
+
+
+def _velocity(track: Track, box: Box, seconds: float, timeout: float) -> tuple[float, float]:
+    """Mean of the remembered velocity and that of the last step; kept where the step has no usable
+    duration.
+    """
+    if track.body is None or not 0.0 < seconds <= timeout:
+        return track.velocity
+    old = track.body
+    vx = 0.5 * (box.x0 + box.x1 - old.x0 - old.x1) / seconds
+    vy = 0.5 * (box.y0 + box.y1 - old.y0 - old.y1) / seconds
+    return 0.5 * (track.velocity[0] + vx), 0.5 * (track.velocity[1] + vy)
