@@ -72,9 +72,8 @@ class Ehm(nn.Module):
         head_of[assets.vertex_ids] = np.arange(len(assets.vertex_ids))
         head_of[assets.vertex_ids[assets.kept]] = -1
         replaced = head_of >= 0
-        # Vertices are computed in the order: body, then head; the output order is restored at the
-        # end.
-        needed = np.union1d(self.vertex_ids, self._landmark_support())
+        # Vertices are computed in the order body, head; the last step restores the caller's order.
+        needed = np.union1d(self.vertex_ids, self.joint_support())
         computed = np.concatenate((needed[~replaced[needed]], needed[replaced[needed]]))
         position = np.full(count, -1)
         position[computed] = np.arange(len(computed))
@@ -102,9 +101,16 @@ class Ehm(nn.Module):
         return self.assets.smplx.faces
 
     def joint_support(self) -> IndexArray:
-        """SMPL-X vertex ids the 145 joints are made of, ascending (rest joints, landmarks, J14)."""
-        regressed = np.flatnonzero(np.any(self.assets.smplx.joint_regressor != 0, axis=0))
-        return np.union1d(regressed, self._landmark_support())
+        """SMPL-X vertices whose posed positions make up the 145 joints, ascending.
+
+        Landmarks and, where there is one, the 14-joint regressor. The rest joints need none: their
+        regressor is folded into the shape basis.
+        """
+        support = landmark_vertices(self.assets)
+        if self.assets.j14 is not None:
+            rows = self.assets.j14[list(J14_TO_EHM)]
+            support = np.union1d(support, np.flatnonzero(np.any(rows != 0, axis=0)))
+        return support
 
     def restricted(self, vertex_ids: IndexArray) -> Ehm:
         """The same model returning only these vertices (or none), in this order; equal joints."""
@@ -178,13 +184,6 @@ class Ehm(nn.Module):
         self.flame = FlameHead(file, head_of[ids])
         self._float("eyelids", self.assets.eyelids[:, head_of[ids]].reshape(2, -1))
         self._float("head_regressor", regressor[:, ids])
-
-    def _landmark_support(self) -> IndexArray:
-        support = landmark_vertices(self.assets)
-        if self.assets.j14 is not None:
-            rows = self.assets.j14[list(J14_TO_EHM)]
-            support = np.union1d(support, np.flatnonzero(np.any(rows != 0, axis=0)))
-        return support
 
     def _float(self, name: str, array: FloatArray) -> None:
         self.register_buffer(name, torch.tensor(array, dtype=torch.float32), persistent=False)

@@ -96,6 +96,7 @@ class BodyAssets:
     surface_triangles: IndexArray
     surface_bary: FloatArray
     j14: FloatArray | None = None
+    hands: tuple[IndexArray, IndexArray] | None = None
 
 
 class _Reader:
@@ -123,6 +124,11 @@ class _Reader:
 
     def indices(self, key: str, limit: int, *shape: int | None) -> IndexArray:
         return _indices(self.path, f"key '{key}'", self._take(key, shape), limit)
+
+    def words(self, key: str, expected: tuple[str, ...]) -> None:
+        found = tuple(str(word) for word in self._take(key, (len(expected),)))
+        if found != expected:
+            raise BodyFileError(self.path, f"key '{key}'", ", ".join(expected), ", ".join(found))
 
     def parents(self, expected: IndexArray) -> None:
         table = self._take("kintree_table", (2, len(expected)))
@@ -205,12 +211,13 @@ BODY_FILES = (
     "r_eyelid.npy",
     "landmarks.npz",
 )
+OPTIONAL_FILES = ("SMPLX_to_J14.npz", "MANO_SMPLX_vertex_ids.npz")
 
 
 def load_assets(folder: str | Path) -> BodyAssets:
     """All files of a body folder, by the names of `BODY_FILES`.
 
-    `SMPLX_to_J14.npz` is used where it is there. Raises BodyFileError.
+    Those of `OPTIONAL_FILES` are used where they are there. Raises BodyFileError.
     """
     folder = Path(folder)
     body_name, head_name, map_name, masks_name, left_lid, right_lid, landmarks_name = BODY_FILES
@@ -231,7 +238,7 @@ def load_assets(folder: str | Path) -> BodyAssets:
             )
     eyelids = [_array(folder / name, (head, 3)) for name in (left_lid, right_lid)]
     triangles, bary = _surface(_Reader(folder / landmarks_name), smplx.faces, count)
-    j14_path = folder / "SMPLX_to_J14.npz"
+    j14_path, hands_path = (folder / name for name in OPTIONAL_FILES)
     return BodyAssets(
         folder=folder,
         smplx=smplx,
@@ -243,6 +250,7 @@ def load_assets(folder: str | Path) -> BodyAssets:
         surface_triangles=triangles,
         surface_bary=bary,
         j14=_j14(_Reader(j14_path), count) if j14_path.exists() else None,
+        hands=_hands(_Reader(hands_path), count) if hands_path.exists() else None,
     )
 
 
@@ -258,11 +266,18 @@ def _split(reader: _Reader, count: int) -> tuple[FloatArray, FloatArray]:
 
 
 def _surface(reader: _Reader, faces: IndexArray, count: int) -> tuple[IndexArray, FloatArray]:
+    """Vertex triples [22, 3] and weights [22, 3], given by `vertex_ids` or by `faces_idx`."""
     joints = len(SURFACE_JOINTS)
-    bary = reader.floats("surface_bary", joints, 3)
-    if reader.has("surface_triangles"):
-        return reader.indices("surface_triangles", count, joints, 3), bary
-    return faces[reader.indices("surface_faces", len(faces), joints)], bary
+    if reader.has("names"):
+        reader.words("names", SURFACE_JOINTS)
+    bary = reader.floats("bary", joints, 3)
+    if reader.has("vertex_ids"):
+        return reader.indices("vertex_ids", count, joints, 3), bary
+    return faces[reader.indices("faces_idx", len(faces), joints)], bary
+
+
+def _hands(reader: _Reader, count: int) -> tuple[IndexArray, IndexArray]:
+    return reader.indices("left_hand", count, None), reader.indices("right_hand", count, None)
 
 
 def _j14(reader: _Reader, count: int) -> FloatArray:

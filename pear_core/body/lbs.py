@@ -45,44 +45,42 @@ class Basis(nn.Module):
 class Skeleton(nn.Module):
     """Forward kinematics of one tree, one batched product per level."""
 
+    parents: Tensor
     order: Tensor
 
     def __init__(self, parents: IndexArray) -> None:
         super().__init__()
         levels = tree_levels(parents)
-        self.num_joints = len(parents)
-        for depth, joints in enumerate(levels):
-            self.register_buffer(f"joints{depth}", torch.from_numpy(joints), persistent=False)
-            above = np.zeros(1, dtype=np.int64)
-            if depth:
-                above = np.searchsorted(levels[depth - 1], parents[joints])
-                self.register_buffer(
-                    f"parents{depth}", torch.from_numpy(parents[joints]), persistent=False
-                )
-            self.register_buffer(f"above{depth}", torch.from_numpy(above), persistent=False)
         self.depth = len(levels)
-        order = np.argsort(np.concatenate(levels))
-        self.register_buffer("order", torch.from_numpy(order), persistent=False)
+        for depth, joints in enumerate(levels):
+            self._index(f"joints{depth}", joints)
+            if depth:
+                # Where the parents lie within the level above, which is all that level holds.
+                self._index(f"above{depth}", np.searchsorted(levels[depth - 1], parents[joints]))
+        self._index("parents", np.maximum(parents, 0))
+        self._index("order", np.argsort(np.concatenate(levels)))
 
     def forward(self, rotations: Tensor, rest: Tensor) -> tuple[Tensor, Tensor]:
         """World rotations [B, J, 3, 3] and posed joints [B, J, 3].
 
         rotations: local [B, J, 3, 3]; rest: joints of the rest pose [B, J, 3].
         """
+        bones = (rest - rest.index_select(1, self.parents))[..., None]
         root = self.get_buffer("joints0")
         turned, placed = rotations.index_select(1, root), rest.index_select(1, root)
         all_turned, all_placed = [turned], [placed]
         for depth in range(1, self.depth):
             joints, above = self.get_buffer(f"joints{depth}"), self.get_buffer(f"above{depth}")
-            parents = self.get_buffer(f"parents{depth}")
             base, origin = turned.index_select(1, above), placed.index_select(1, above)
-            bone = rest.index_select(1, joints) - rest.index_select(1, parents)
             turned = base @ rotations.index_select(1, joints)
-            placed = origin + (base @ bone[..., None]).squeeze(-1)
+            placed = origin + (base @ bones.index_select(1, joints)).squeeze(-1)
             all_turned.append(turned)
             all_placed.append(placed)
         world = torch.cat(all_turned, dim=1).index_select(1, self.order)
         return world, torch.cat(all_placed, dim=1).index_select(1, self.order)
+
+    def _index(self, name: str, array: IndexArray) -> None:
+        self.register_buffer(name, torch.tensor(array, dtype=torch.int64), persistent=False)
 
 
 class Skin(nn.Module):
@@ -117,9 +115,9 @@ class Skin(nn.Module):
 
 def folded(joint_regressor: FloatArray, directions: FloatArray) -> FloatArray:
     """The regressor [J, V] applied to [V, 3] or [V, 3, C] once, in float64, not in every frame."""
-    result: FloatArray = np.tensordot(
-        joint_regressor.astype(np.float64), directions.astype(np.float64), axes=(1, 0)
-    )
+    used = np.flatnonzero(np.any(joint_regressor != 0, axis=0))
+    weights, support = joint_regressor[:, used], directions[used]
+    result: FloatArray = np.tensordot(weights.astype(float), support.astype(float), axes=(1, 0))
     return result
 
 

@@ -67,4 +67,4 @@ def _padded(coefficients: Tensor, width: int, what: str) -> Tensor:
     given = coefficients.shape[1]
     if given > width:
         raise ValueError(f"{what}: expected at most {width} coefficients, found {given}")
-    return nn.functional.pad(coefficients, (0, width - given))
+    return coefficients if given == width else nn.functional.pad(coefficients, (0, width - given))

@@ -43,23 +43,30 @@ class Shards:
     """
 
     def __init__(self, folder: Path) -> None:
-        self.parts = [_open(part) for part in sorted(folder.glob("[!.]*")) if part.is_dir()]
-        if not self.parts:
-            raise RecordError(f"{folder}: no shards here")
-        self._ends = np.cumsum([len(part["image"]) for part in self.parts])
+        self.folder = folder
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Looks again at what is in the folder (a renderer may still be adding to it)."""
+        parts = [_open(part) for part in sorted(self.folder.glob("[!.]*")) if part.is_dir()]
+        if not parts:
+            raise RecordError(f"{self.folder}: no shards here")
+        ends = np.cumsum([len(part["image"]) for part in parts])
+        self._content = parts, ends
 
     def __len__(self) -> int:
-        return int(self._ends[-1])
+        return int(self._content[1][-1])
 
     def batch(self, indices: NDArray[np.int64] | Sequence[int]) -> dict[str, NDArray[Any]]:
         """The records of these numbers, copied."""
         wanted = np.asarray(indices, dtype=np.int64)
-        if wanted.size and (wanted.min() < 0 or wanted.max() >= len(self)):
-            raise RecordError(f"record {wanted.max()} of {len(self)}")
-        part = np.searchsorted(self._ends, wanted, side="right")
-        inside = wanted - np.concatenate([[0], self._ends[:-1]])[part]
+        parts, ends = self._content
+        if wanted.size and (wanted.min() < 0 or wanted.max() >= ends[-1]):
+            raise RecordError(f"record {wanted.max()} of {ends[-1]}")
+        part = np.searchsorted(ends, wanted, side="right")
+        inside = wanted - np.concatenate([[0], ends[:-1]])[part]
         return {
-            name: np.stack([self.parts[p][name][i] for p, i in zip(part, inside, strict=True)])
+            name: np.stack([parts[p][name][i] for p, i in zip(part, inside, strict=True)])
             for name in SHAPES
         }
 

@@ -1,6 +1,7 @@
 """Errors of predicted joints, meshes and key points, per person (PEAR facts 9.3).
 
-Points are in metres and errors in millimetres, [B] each, so that the caller can average, weight or bootstrap.
+Points are in metres and errors in millimetres, [B] each, so that the caller can average, weight or
+bootstrap.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from pear_core.anatomy import LEFT_WRIST, NECK, PELVIS, RIGHT_WRIST
+from pear_core.body.files import OPTIONAL_FILES, BodyAssets
 from pear_core.geometry.procrustes import align
 
 MILLIMETRES = 1000.0
@@ -29,6 +31,13 @@ class Parts:
     left_hand: NDArray[np.int64]
     right_hand: NDArray[np.int64]
     face: NDArray[np.int64]
+
+    @classmethod
+    def from_assets(cls, assets: BodyAssets) -> Parts:
+        """MANO's vertices for the hands and all FLAME vertices for the face."""
+        if assets.hands is None:
+            raise ValueError(f"{assets.folder}: no vertex ids of the hands ({OPTIONAL_FILES[1]})")
+        return cls(*assets.hands, assets.vertex_ids)
 
 
 @dataclass(frozen=True)
@@ -121,8 +130,8 @@ def pck(
 ) -> float:
     """Percentage of correct key points, as a fraction: per joint over people, then over joints.
 
-    predicted, target [B, J, 2] in any one unit; size [B]: box size in that unit; confidence [B, J]: a point counts
-    above minimum_confidence. NaN where nothing counts.
+    predicted, target [B, J, 2] in any one unit; size [B]: box size in that unit; confidence [B, J]:
+    a point counts above minimum_confidence. NaN where nothing counts.
     """
     error = (predicted - target).norm(dim=-1) / size[:, None]
     counts = confidence > minimum_confidence
@@ -132,6 +141,6 @@ def pck(
 
 
 def keypoint_error(predicted: Tensor, target: Tensor, weight: Tensor) -> Tensor:
-    """Weighted mean distance [B] of key points [B, J, 2] in their own unit; 0 where no weight is."""
+    """Weighted mean distance [B] of key points [B, J, 2] in their unit; 0 without weights."""
     error = (predicted - target).norm(dim=-1) * weight
     return error.sum(dim=-1) / weight.sum(dim=-1).clamp(min=torch.finfo(error.dtype).tiny)

@@ -1,7 +1,8 @@
 """One command from a checkpoint and a body to the folder that robots load.
 
-The weights that ship are the float16-rounded ones, in the safetensors file and in the graph alike: the
-graph casts them to float32 and computes in float32, so torch and the engines run the same numbers.
+The weights that ship are the float16-rounded ones, in the safetensors file and in the graph alike:
+the graph casts them to float32 and computes in float32, so torch and the engines run the same
+numbers.
 """
 
 from __future__ import annotations
@@ -32,11 +33,13 @@ class ExportError(ValueError):
     """A checkpoint and a body that do not belong together."""
 
 
-def export_bundle(checkpoint_path: str | Path, body_folder: str | Path, out_dir: str | Path) -> Path:
-    """Write the bundle folder `out_dir` (its name is the model's), all of it or nothing; returns it.
+def export_bundle(
+    checkpoint_path: str | Path, body_folder: str | Path, out_dir: str | Path
+) -> Path:
+    """Write the bundle folder `out_dir` (its name is the model's), complete or not at all.
 
-    Other files that already lie there (the model card) are kept. Raises CheckpointError, BodyFileError, and
-    ExportError where the checkpoint was trained for another body.
+    Other files that already lie there (the model card) are kept. Raises CheckpointError,
+    BodyFileError, and ExportError where the checkpoint was trained for another body.
     """
     out = Path(out_dir).resolve()
     body_folder = Path(body_folder).resolve()
@@ -44,19 +47,34 @@ def export_bundle(checkpoint_path: str | Path, body_folder: str | Path, out_dir:
     body_sha256 = body_fingerprint(body_folder)
     if info.body_sha256 and info.body_sha256 != body_sha256:
         raise ExportError(
-            f"{checkpoint_path}: trained for another body, expected {info.body} {info.body_sha256[:12]}, "
-            f"found {body_folder.name} {body_sha256[:12]}"
+            f"{checkpoint_path}: trained for another body, expected {info.body} "
+            f"{info.body_sha256[:12]}, found {body_folder.name} {body_sha256[:12]}"
         )
-    model.load_state_dict({name: value.half().float() for name, value in model.state_dict().items()})
+    model.load_state_dict(
+        {name: value.half().float() for name, value in model.state_dict().items()}
+    )
     ehm = Ehm.from_folder(body_folder)
     out.parent.mkdir(parents=True, exist_ok=True)
     part = out.with_name(f".{out.name}.{os.getpid()}.part")
     part.mkdir()
     try:
-        checkpoint.save(part / WEIGHTS, model, step=info.step, body=info.body or body_folder.name,
-                        body_sha256=body_sha256, extra=info.extra, dtype=torch.float16)  # fmt: skip
-        record = identity(out.name, info, sha256((part / WEIGHTS).read_bytes()), body_folder.name, body_sha256)
-        graphs: dict[str, Graph] = {NETWORK: Network(model), BODY: BodyGraph(ehm), MESH: MeshGraph(ehm)}
+        checkpoint.save(
+            part / WEIGHTS,
+            model,
+            step=info.step,
+            body=info.body or body_folder.name,
+            body_sha256=body_sha256,
+            extra=info.extra,
+            dtype=torch.float16,
+        )
+        record = identity(
+            out.name, info, sha256((part / WEIGHTS).read_bytes()), body_folder.name, body_sha256
+        )
+        graphs: dict[str, Graph] = {
+            NETWORK: Network(model),
+            BODY: BodyGraph(ehm),
+            MESH: MeshGraph(ehm),
+        }
         for name, graph in graphs.items():
             export_graph(graph, part / name, {IDENTITY_KEY: canonical(record)})
         (part / TOPOLOGY).write_bytes(npz_bytes(topology_arrays(ehm.assets)))
@@ -70,14 +88,20 @@ def export_bundle(checkpoint_path: str | Path, body_folder: str | Path, out_dir:
 
 
 def npz_bytes(arrays: dict[str, Any]) -> bytes:
-    """A compressed npz archive with the same bytes for the same arrays (zip entries carry no time)."""
+    """A compressed npz archive; equal arrays give equal bytes (its entries carry no time)."""
     buffer = io.BytesIO()
     np.savez_compressed(buffer, **arrays)
     return buffer.getvalue()
 
 
-def _manifest(record: dict[str, Any], folder: Path, graphs: dict[str, Graph], vertices: int,
-              info: checkpoint.CheckpointInfo, scale_about: str) -> dict[str, Any]:  # fmt: skip
+def _manifest(
+    record: dict[str, Any],
+    folder: Path,
+    graphs: dict[str, Graph],
+    vertices: int,
+    info: checkpoint.CheckpointInfo,
+    scale_about: str,
+) -> dict[str, Any]:
     shapes = output_shapes(vertices)
 
     def described(names: tuple[str, ...]) -> dict[str, Any]:
@@ -89,16 +113,22 @@ def _manifest(record: dict[str, Any], folder: Path, graphs: dict[str, Graph], ve
         "identity": record,
         "config": info.config.to_dict(),
         "body": {"scale_about": scale_about, "vertices": vertices},
-        "files": {name: {"size": len(data), "sha256": sha256(data)} for name, data in files.items()},
+        "files": {
+            name: {"size": len(data), "sha256": sha256(data)} for name, data in files.items()
+        },
         "graphs": {
-            name: {"inputs": described(graph.inputs), "outputs": described(graph.outputs), "dtype": "float32"}
+            name: {
+                "inputs": described(graph.inputs),
+                "outputs": described(graph.outputs),
+                "dtype": "float32",
+            }
             for name, graph in graphs.items()
         },
     }
 
 
 def _replace(part: Path, out: Path) -> None:
-    """Put the finished folder in place of the old one, taking along files that are not part of a bundle."""
+    """Put the finished folder in place of the old one, with the files that no bundle has."""
     if not out.exists():
         os.replace(part, out)
         return

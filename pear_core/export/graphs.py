@@ -12,14 +12,24 @@ from pear_core.body.parameters import BodyParameters, decode, neutral
 from pear_core.geometry.cameras import project_crop
 from pear_core.model.regressor import Regressor
 
-MESH_INPUTS = ("rotations", "betas", "expression", "head_scale", "eye_pose", "jaw_pose", "eyelids",
-               "flame_shape", "flame_expression")  # fmt: skip
+MESH_INPUTS = (
+    "rotations",
+    "betas",
+    "expression",
+    "head_scale",
+    "eye_pose",
+    "jaw_pose",
+    "eyelids",
+    "flame_shape",
+    "flame_expression",
+)
 
 
 class Network(nn.Module):
     """crops [N, 3, 256, 192] RGB in [0, 1] -> raw [N, 935]; normalisation is inside."""
 
-    inputs, outputs = ("crops",), ("raw",)
+    inputs: tuple[str, ...] = ("crops",)
+    outputs: tuple[str, ...] = ("raw",)
 
     def __init__(self, regressor: Regressor) -> None:
         super().__init__()
@@ -34,10 +44,13 @@ class Network(nn.Module):
 
 
 class BodyGraph(nn.Module):
-    """raw [N, 935] -> rotations [N, 52, 3, 3], joints [N, 145, 3], keypoints [N, 145, 2] in [0, 1] of the
-    crop square, camera [N, 3]; EHM-s over the vertices the joints depend on only."""
+    """raw [N, 935] -> rotations [N, 52, 3, 3], joints [N, 145, 3], keypoints [N, 145, 2], camera.
 
-    inputs, outputs = ("raw",), ("rotations", "joints", "keypoints", "camera")
+    keypoints are in [0, 1] of the crop square. EHM-s over the vertices the joints depend on only.
+    """
+
+    inputs: tuple[str, ...] = ("raw",)
+    outputs: tuple[str, ...] = ("rotations", "joints", "keypoints", "camera")
 
     def __init__(self, ehm: Ehm) -> None:
         super().__init__()
@@ -56,24 +69,39 @@ class BodyGraph(nn.Module):
 class MeshGraph(nn.Module):
     """rotations and coefficients (MESH_INPUTS) -> vertices [N, V, 3]."""
 
-    inputs, outputs = MESH_INPUTS, ("vertices",)
+    inputs: tuple[str, ...] = MESH_INPUTS
+    outputs: tuple[str, ...] = ("vertices",)
 
     def __init__(self, ehm: Ehm) -> None:
         super().__init__()
         self.ehm = ehm
 
     def forward(
-        self, rotations: Tensor, betas: Tensor, expression: Tensor, head_scale: Tensor,
-        eye_pose: Tensor, jaw_pose: Tensor, eyelids: Tensor, flame_shape: Tensor, flame_expression: Tensor,
-    ) -> Tensor:  # fmt: skip
+        self,
+        rotations: Tensor,
+        betas: Tensor,
+        expression: Tensor,
+        head_scale: Tensor,
+        eye_pose: Tensor,
+        jaw_pose: Tensor,
+        eyelids: Tensor,
+        flame_shape: Tensor,
+        flame_expression: Tensor,
+    ) -> Tensor:
         vertices: Tensor = self.ehm(
             BodyParameters(
-                rotations=rotations, betas=betas, expression=expression,
-                hand_scale=torch.ones_like(head_scale), head_scale=head_scale, eye_pose=eye_pose,
-                jaw_pose=jaw_pose, eyelids=eyelids, flame_shape=flame_shape,
+                rotations=rotations,
+                betas=betas,
+                expression=expression,
+                hand_scale=torch.ones_like(head_scale),
+                head_scale=head_scale,
+                eye_pose=eye_pose,
+                jaw_pose=jaw_pose,
+                eyelids=eyelids,
+                flame_shape=flame_shape,
                 flame_expression=flame_expression,
             )
-        ).vertices  # fmt: skip
+        ).vertices
         return vertices
 
     def example(self) -> tuple[Tensor, ...]:

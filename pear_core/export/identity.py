@@ -8,19 +8,21 @@ from pathlib import Path
 from typing import Any
 
 from pear_core import anatomy, layout
-from pear_core.body.files import BodyFileError
+from pear_core.body.files import BODY_FILES, BodyFileError
 from pear_core.model.checkpoint import CheckpointInfo
 
-BODY_FILES = ("SMPLX_NEUTRAL.npz", "FLAME.npz", "SMPL-X__FLAME_vertex_ids.npy", "FLAME_masks.npz",
-              "l_eyelid.npy", "r_eyelid.npy", "landmarks.npz")  # fmt: skip
-OPTIONAL_BODY_FILES = ("SMPLX_to_J14.npz",)
+J14_FILE = "SMPLX_to_J14.npz"
+"""The optional file that changes joints (the other optional one only serves evaluation)."""
 
 
 def body_fingerprint(folder: str | Path) -> str:
-    """SHA-256 (hex) over the names and contents of the files EHM-s is built from. Raises BodyFileError."""
+    """SHA-256 (hex) over names and contents of the files EHM-s is built from.
+
+    Raises BodyFileError where one is absent.
+    """
     folder = Path(folder)
     digest = hashlib.sha256()
-    for name in (*BODY_FILES, *OPTIONAL_BODY_FILES):
+    for name in (*BODY_FILES, J14_FILE):
         path = folder / name
         if path.is_file():
             digest.update(f"{name} {sha256(path.read_bytes())}\n".encode())
@@ -29,7 +31,9 @@ def body_fingerprint(folder: str | Path) -> str:
     return digest.hexdigest()
 
 
-def identity(model: str, info: CheckpointInfo, weights_sha256: str, body: str, body_sha256: str) -> dict[str, Any]:
+def identity(
+    model: str, info: CheckpointInfo, weights_sha256: str, body: str, body_sha256: str
+) -> dict[str, Any]:
     """The record; the robot's side reads it as `pear_ros.engine.base.ModelIdentity`."""
     return {
         "model": model,

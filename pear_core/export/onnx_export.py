@@ -1,4 +1,4 @@
-"""From a torch module to one ONNX file with identity, as small as it can be without changing a number."""
+"""From a torch module to one ONNX file with identity, packed without changing a number."""
 
 from __future__ import annotations
 
@@ -29,20 +29,26 @@ class Graph(Protocol):
 
 
 def export_graph(graph: Graph, path: str | Path, metadata: Mapping[str, str]) -> None:
-    """Write `graph` to an ONNX file with a free number of people N and `metadata` as metadata_props.
+    """Write `graph` to an ONNX file: free number of people N, `metadata` as metadata_props.
 
-    Checked by onnx.checker with shape inference. Raises what torch and onnx raise: an export that fails is
-    a fault of ours, not of the input.
+    Checked by onnx.checker with shape inference. Raises what torch and onnx raise: an export that
+    fails is a fault of ours, not of the input.
     """
     assert isinstance(graph, torch.nn.Module)
     people = torch.export.Dim("N", min=1, max=4096)
     with warnings.catch_warnings(), _quiet("torch.onnx"):
         warnings.simplefilter("ignore")
         program = torch.onnx.export(
-            graph.eval(), graph.example(), dynamo=True, opset_version=OPSET, verbose=False,
-            input_names=list(graph.inputs), output_names=list(graph.outputs),
-            dynamic_shapes=tuple({0: people} for _ in graph.inputs), optimize=True,
-        )  # fmt: skip
+            graph.eval(),
+            graph.example(),
+            dynamo=True,
+            opset_version=OPSET,
+            verbose=False,
+            input_names=list(graph.inputs),
+            output_names=list(graph.outputs),
+            dynamic_shapes=tuple({0: people} for _ in graph.inputs),
+            optimize=True,
+        )
     assert program is not None
     model = program.model_proto
     _strip(model)
@@ -56,7 +62,8 @@ def export_graph(graph: Graph, path: str | Path, metadata: Mapping[str, str]) ->
 def pack(model: onnx.ModelProto) -> int:
     """Store float32 initialisers as float16 + Cast wherever that is exact; returns the bytes saved.
 
-    Arithmetic stays float32 on the same values: only what float16 represents without rounding is packed.
+    Arithmetic stays float32 on the same values: only what float16 represents without rounding is
+    packed.
     """
     graph, casts, saved = model.graph, [], 0
     for tensor in graph.initializer:
@@ -67,7 +74,11 @@ def pack(model: onnx.ModelProto) -> int:
             continue
         name = tensor.name
         tensor.CopyFrom(numpy_helper.from_array(values.astype(np.float16), f"{name}.half"))
-        casts.append(helper.make_node("Cast", [f"{name}.half"], [name], f"{name}.cast", to=onnx.TensorProto.FLOAT))
+        casts.append(
+            helper.make_node(
+                "Cast", [f"{name}.half"], [name], f"{name}.cast", to=onnx.TensorProto.FLOAT
+            )
+        )
         saved += 2 * values.size
     # Casts depend on initialisers only, so they come first.
     nodes = [*casts, *graph.node]
@@ -87,7 +98,12 @@ def _strip(model: onnx.ModelProto) -> None:
     for node in model.graph.node:
         del node.metadata_props[:]
         node.doc_string = ""
-    for value in (*model.graph.value_info, *model.graph.input, *model.graph.output, *model.graph.initializer):
+    for value in (
+        *model.graph.value_info,
+        *model.graph.input,
+        *model.graph.output,
+        *model.graph.initializer,
+    ):
         del value.metadata_props[:]
         value.doc_string = ""
     del model.graph.metadata_props[:]

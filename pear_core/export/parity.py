@@ -1,7 +1,7 @@
 """How far an engine is from torch, in units that mean something: degrees, millimetres, pixels.
 
-The engine comes in as a callable over whole crops, so cropping, precision and every graph are inside what
-is compared.
+The engine comes in as a callable over whole crops, so cropping, precision and every graph are
+inside what is compared.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from pear_core.model.regressor import Regressor
 
 FloatArray = NDArray[np.floating]
 Candidate = Callable[[NDArray[np.uint8]], Mapping[str, FloatArray]]
-"""RGB squares [N, 256, 256, 3] uint8 -> rotations, joints, keypoints, camera, vertices as in the graphs."""
+"""RGB squares [N, 256, 256, 3] uint8 -> rotations, joints, keypoints, camera, vertices."""
 
 ROTATION_JOINTS = (*BODY_JOINTS, *SMPLX_JOINTS[25:])
 """Joint of each of the 52 regressed rotations."""
@@ -59,7 +59,7 @@ class Deviation:
 
 @dataclass(frozen=True)
 class ParityReport:
-    """Deviations of an engine from torch over `crops` crops, against the limits of its precision."""
+    """Deviations of an engine from torch over `crops` crops, and the limits they must keep."""
 
     engine: str
     precision: str
@@ -92,30 +92,49 @@ class ParityReport:
 
     def table(self) -> str:
         """The same for a terminal."""
-        lines = [f"{self.engine} {self.precision} against torch, {self.crops} crops",
-                 f"{'':10} {'mean':>10} {'p95':>10} {'worst':>10}  where"]  # fmt: skip
+        lines = [
+            f"{self.engine} {self.precision} against torch, {self.crops} crops",
+            f"{'':10} {'mean':>10} {'p95':>10} {'worst':>10}  where",
+        ]
         for name in ("rotations", "joints", "vertices", "keypoints", "camera"):
             d: Deviation = getattr(self, name)
-            lines.append(f"{name:10} {d.mean:10.4g} {d.p95:10.4g} {d.worst:10.4g}  "
-                         f"{d.unit}, crop {d.worst_crop}, {d.worst_item}")  # fmt: skip
+            lines.append(
+                f"{name:10} {d.mean:10.4g} {d.p95:10.4g} {d.worst:10.4g}  "
+                f"{d.unit}, crop {d.worst_crop}, {d.worst_item}"
+            )
         return "\n".join([*lines, *(f"FAIL {failure}" for failure in self.failures())])
 
 
-def torch_outputs(regressor: Regressor, ehm: Ehm, squares: NDArray[np.uint8]) -> dict[str, FloatArray]:
+def torch_outputs(
+    regressor: Regressor, ehm: Ehm, squares: NDArray[np.uint8]
+) -> dict[str, FloatArray]:
     """The reference: squares [N, 256, 256, 3] uint8 RGB through torch in float32."""
     planes = torch.from_numpy(np.ascontiguousarray(squares.transpose(0, 3, 1, 2))).float() / 255.0
     with torch.no_grad():
         parameters, camera = decode(regressor.eval().forward_square(planes))
         body = ehm(parameters)
         keypoints = project_crop(body.joints, camera)
-    outputs = {"rotations": parameters.rotations, "joints": body.joints, "keypoints": keypoints,
-               "camera": camera, "vertices": body.vertices}  # fmt: skip
+    outputs = {
+        "rotations": parameters.rotations,
+        "joints": body.joints,
+        "keypoints": keypoints,
+        "camera": camera,
+        "vertices": body.vertices,
+    }
     return {name: value.numpy() for name, value in outputs.items()}
 
 
-def parity_report(regressor: Regressor, ehm: Ehm, candidate: Candidate, squares: NDArray[np.uint8], *,
-                  engine: str, precision: str = "f32", limits: Limits | None = None) -> ParityReport:  # fmt: skip
-    """Compare an engine with torch on squares [N, 256, 256, 3]; limits default to LIMITS[precision].
+def parity_report(
+    regressor: Regressor,
+    ehm: Ehm,
+    candidate: Candidate,
+    squares: NDArray[np.uint8],
+    *,
+    engine: str,
+    precision: str = "f32",
+    limits: Limits | None = None,
+) -> ParityReport:
+    """Compare an engine with torch on squares [N, 256, 256, 3]; limits: LIMITS[precision].
 
     Raises ValueError where the engine's outputs have other names or shapes.
     """
@@ -132,22 +151,26 @@ def parity_report(regressor: Regressor, ehm: Ehm, candidate: Candidate, squares:
         return length
 
     return ParityReport(
-        engine=engine, precision=precision, crops=len(squares),
+        engine=engine,
+        precision=precision,
+        crops=len(squares),
         rotations=_deviation("degrees", degrees, ROTATION_JOINTS),
         joints=_deviation("mm", 1e3 * distance("joints"), EHM_JOINTS),
         vertices=_deviation("mm", 1e3 * distance("vertices"), None),
-        keypoints=_deviation("px of the 256 crop", layout.CROP_SIZE * distance("keypoints"), EHM_JOINTS),
+        keypoints=_deviation(
+            "px of the 256 crop", layout.CROP_SIZE * distance("keypoints"), EHM_JOINTS
+        ),
         camera=_deviation("(tx, ty, s)", distance("camera")[:, None], ("camera",)),
         degrees_per_joint=dict(zip(ROTATION_JOINTS, map(float, degrees.mean(axis=0)))),
         limits=limits or LIMITS[precision],
-    )  # fmt: skip
+    )
 
 
 def geodesic_degrees(first: FloatArray, second: FloatArray) -> FloatArray:
     """Angle in degrees between rotation matrices (..., 3, 3), exact also for tiny angles.
 
-    For rotations |A - B|_F = 2 sqrt(2) sin(angle / 2); the arc cosine of the trace would stop at 0.02 degrees
-    in float32.
+    For rotations |A - B|_F = 2 sqrt(2) sin(angle / 2); the arc cosine of the trace would stop at
+    0.02 degrees in float32.
     """
     chord = np.linalg.norm(first.astype(np.float64) - second.astype(np.float64), axis=(-2, -1))
     angle: FloatArray = np.rad2deg(2 * np.arcsin(np.clip(chord / np.sqrt(8), 0.0, 1.0)))

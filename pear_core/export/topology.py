@@ -12,17 +12,18 @@ from pear_core.anatomy import EHM_JOINTS, SMPLX_PARENTS
 from pear_core.body.files import BodyAssets, BodyFileError
 from pear_core.layout import NUM_EXPRESSION
 
-LOD_FILE, NAMES_FILE = "lod.npz", "expressions.npz"
+LOD_FILE = "lod.npz"
 
 
 def topology_arrays(assets: BodyAssets) -> dict[str, NDArray[Any]]:
     """Arrays of `pear_ros.engine.topology.Topology` for the body in assets.folder.
 
-    lod.npz there (faces, indices, weights) gives the level of detail; without it the full mesh is its own.
-    Raises BodyFileError for files that do not fit the mesh.
+    lod.npz there (faces, indices, weights) gives the level of detail; without it the full mesh is
+    its own. Raises BodyFileError for files that do not fit the mesh.
     """
     smplx = assets.smplx
-    uv, uv_faces = _uv(assets.folder / "SMPLX_NEUTRAL.npz", len(smplx.faces))
+    path = assets.folder / "SMPLX_NEUTRAL.npz"
+    uv, uv_faces = _uv(path, len(smplx.faces))
     lod_faces, lod_indices, lod_weights = _lod(assets)
     return {
         "faces": smplx.faces.astype(np.int32),
@@ -33,7 +34,7 @@ def topology_arrays(assets: BodyAssets) -> dict[str, NDArray[Any]]:
         "uv_faces": uv_faces,
         "joint_names": np.array(EHM_JOINTS),
         "joint_parents": SMPLX_PARENTS.astype(np.int32),
-        "expression_names": _expression_names(assets.folder),
+        "expression_names": _expression_names(path),
         "dominant_joint": smplx.weights.argmax(axis=1).astype(np.int32),
     }
 
@@ -52,8 +53,11 @@ def _lod(assets: BodyAssets) -> tuple[NDArray[np.int32], NDArray[np.int32], NDAr
     path = assets.folder / LOD_FILE
     count = len(assets.smplx.v_template)
     if not path.is_file():
-        return (assets.smplx.faces.astype(np.int32), np.arange(count, dtype=np.int32)[:, None],
-                np.ones((count, 1), np.float32))  # fmt: skip
+        return (
+            assets.smplx.faces.astype(np.int32),
+            np.arange(count, dtype=np.int32)[:, None],
+            np.ones((count, 1), np.float32),
+        )
     with np.load(path, allow_pickle=False) as file:
         missing = {"faces", "indices", "weights"} - set(file.files)
         if missing:
@@ -64,12 +68,13 @@ def _lod(assets: BodyAssets) -> tuple[NDArray[np.int32], NDArray[np.int32], NDAr
     return faces.astype(np.int32), indices.astype(np.int32), weights.astype(np.float32)
 
 
-def _expression_names(folder: Path) -> NDArray[np.str_]:
-    path = folder / NAMES_FILE
-    if not path.is_file():
-        return np.array([f"expression_{i}" for i in range(NUM_EXPRESSION)])
+def _expression_names(path: Path) -> NDArray[np.str_]:
+    """Names of the 50 expressions where the file has them (the free body does, SMPL-X does not)."""
     with np.load(path, allow_pickle=False) as file:
-        names = file["names"]
+        if "expression_names" not in file.files:
+            return np.array([f"expression_{i}" for i in range(NUM_EXPRESSION)])
+        names = file["expression_names"]
     if names.shape != (NUM_EXPRESSION,) or names.dtype.kind != "U":
-        raise BodyFileError(path, "names", f"{NUM_EXPRESSION} strings", f"{names.shape} {names.dtype}")
+        expected, found = f"{NUM_EXPRESSION} strings", f"{names.shape} {names.dtype}"
+        raise BodyFileError(path, "key 'expression_names'", expected, found)
     return names

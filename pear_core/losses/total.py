@@ -17,17 +17,17 @@ from pear_core.losses.parameters import camera_loss, parameter_losses
 class LossWeights:
     """Weight of every mean-reduced term; `unseen` is what labels outside the picture still count."""
 
-    root: float = 0.5
+    root: float = 0.7
     body_pose: float = 1.0
     hand_pose: float = 0.2
-    betas: float = 0.02
+    betas: float = 0.2
     expression: float = 0.1
     hand_scale: float = 1.0
     head_scale: float = 1.0
     eye_pose: float = 0.05
     jaw_pose: float = 0.2
     eyelids: float = 0.05
-    flame_shape: float = 0.02
+    flame_shape: float = 0.1
     flame_expression: float = 0.05
     camera: float = 1.0
     joints_body: float = 10.0

@@ -47,6 +47,6 @@ class Regressor(nn.Module):
         return raw
 
     def forward_square(self, square: Tensor) -> Tensor:
-        """Raw output [B, 935] of RGB squares [B, 3, 256, 256] in [0, 1]; columns 32..223 are seen."""
+        """The same for RGB squares [B, 3, 256, 256] in [0, 1]; columns 32..223 are seen."""
         raw: Tensor = self(square[..., STRIP_MARGIN : STRIP_MARGIN + STRIP_WIDTH])
         return raw

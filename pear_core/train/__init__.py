@@ -1,1 +1,1 @@
-"""Training loops and their configuration."""
+"""Training: configuration, stage-1 loop, checkpoints."""

@@ -1,4 +1,4 @@
-"""Inference engines behind one interface: image + crops -> parameters, joints, camera; parameters -> vertices."""
+"""Inference engines: image + crops -> parameters, joints, camera; parameters -> vertices."""
 
 from pear_ros.engine.base import Engine, EngineInfo, ModelIdentity
 from pear_ros.engine.open import open_engine

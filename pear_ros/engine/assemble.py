@@ -1,7 +1,7 @@
 """The engine of a back end that runs the three graphs one after the other: warp, network, body.
 
-Back ends only say how a graph becomes a `Session`; an engine that fuses the graphs (TensorRT) implements
-`Engine` itself.
+Back ends only say how a graph becomes a `Session`; an engine that fuses the graphs (TensorRT)
+implements `Engine` itself.
 """
 
 from __future__ import annotations
@@ -22,19 +22,39 @@ from pear_ros.engine.warp import strips
 from pear_ros.problems import PearError
 from pear_ros.types import Crop, FloatArray, Parameters, RegressorOutput
 
-MESH_INPUTS = ("rotations", "betas", "expression", "head_scale", "eye_pose", "jaw_pose", "eyelids",
-               "flame_shape", "flame_expression")  # fmt: skip
-_FROM_RAW = ("betas", "expression", "hand_scale", "head_scale", "eye_pose", "jaw_pose", "eyelids",
-             "flame_shape", "flame_expression")  # fmt: skip
+MESH_INPUTS = (
+    "rotations",
+    "betas",
+    "expression",
+    "head_scale",
+    "eye_pose",
+    "jaw_pose",
+    "eyelids",
+    "flame_shape",
+    "flame_expression",
+)
+_FROM_RAW = (
+    "betas",
+    "expression",
+    "hand_scale",
+    "head_scale",
+    "eye_pose",
+    "jaw_pose",
+    "eyelids",
+    "flame_shape",
+    "flame_expression",
+)
 
 
 class GraphEngine:
-    """Three sessions of one bundle behind the `Engine` interface. Safe to call from several threads.
+    """Three sessions of one bundle behind the `Engine` interface; safe to call from any thread.
 
     open_session(name) opens one graph; the mesh graph is opened when the first mesh is asked for.
     """
 
-    def __init__(self, bundle: Bundle, open_session: Callable[[str], Session], info: EngineInfo) -> None:
+    def __init__(
+        self, bundle: Bundle, open_session: Callable[[str], Session], info: EngineInfo
+    ) -> None:
         self._bundle, self._open_session, self._info = bundle, open_session, info
         self._network, self._body = open_session(NETWORK), open_session(BODY)
         self._mesh: Session | None = None
@@ -58,16 +78,24 @@ class GraphEngine:
         network = time.perf_counter()
         body = self._body.run({"raw": raw})
         return RegressorOutput(
-            parameters=Parameters(rotations=body["rotations"], **{name: _field(raw, name) for name in _FROM_RAW}),
-            joints=body["joints"], keypoints=body["keypoints"], camera=body["camera"],
-            crop_seconds=cropped - start, network_seconds=network - cropped,
+            parameters=Parameters(
+                rotations=body["rotations"], **{name: _field(raw, name) for name in _FROM_RAW}
+            ),
+            joints=body["joints"],
+            keypoints=body["keypoints"],
+            camera=body["camera"],
+            crop_seconds=cropped - start,
+            network_seconds=network - cropped,
             body_seconds=time.perf_counter() - network,
-        )  # fmt: skip
+        )
 
     def mesh(self, parameters: Parameters) -> FloatArray:
         if len(parameters) == 0:
             return np.zeros((0, self.topology.num_vertices, 3), np.float32)
-        inputs = {name: np.ascontiguousarray(getattr(parameters, name), np.float32) for name in MESH_INPUTS}
+        inputs = {
+            name: np.ascontiguousarray(getattr(parameters, name), np.float32)
+            for name in MESH_INPUTS
+        }
         _check_parameters(inputs)
         with self._mesh_lock:
             if self._mesh is None:
@@ -83,9 +111,11 @@ def empty_output() -> RegressorOutput:
     )
     joints = len(EHM_JOINTS)
     return RegressorOutput(
-        parameters, np.zeros((0, joints, 3), np.float32), np.zeros((0, joints, 2), np.float32),
+        parameters,
+        np.zeros((0, joints, 3), np.float32),
+        np.zeros((0, joints, 2), np.float32),
         np.zeros((0, 3), np.float32),
-    )  # fmt: skip
+    )
 
 
 def _field(raw: FloatArray, name: str) -> FloatArray:
@@ -96,7 +126,15 @@ def _field(raw: FloatArray, name: str) -> FloatArray:
 def _check_parameters(inputs: dict[str, FloatArray]) -> None:
     count = len(inputs["rotations"])
     for name, value in inputs.items():
-        shape = (count, layout.NUM_ROTATIONS, 3, 3) if name == "rotations" else (count, *layout.FIELDS[name].shape)
+        shape = (
+            (count, layout.NUM_ROTATIONS, 3, 3)
+            if name == "rotations"
+            else (count, *layout.FIELDS[name].shape)
+        )
         if value.shape != shape:
-            raise PearError(f"parameters.{name} has another shape", where="engine.mesh", expected=str(shape),
-                            found=str(value.shape))  # fmt: skip
+            raise PearError(
+                f"parameters.{name} has another shape",
+                where="engine.mesh",
+                expected=str(shape),
+                found=str(value.shape),
+            )

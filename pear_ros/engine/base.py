@@ -17,10 +17,10 @@ from pear_ros.types import Crop, FloatArray, Parameters, RegressorOutput
 class ModelIdentity:
     """Which model this is; every graph of a bundle carries the same one.
 
-    model: name of the bundle. preset: name of the network's sizes. body, body_sha256: the body model whose
-    parameters come out. layout, joints: fingerprints of the output vector and of the joint order.
-    crop: the crop convention in words. colour: channel order of the crops. weights_sha256: the checkpoint.
-    step: how long it trained.
+    model: name of the bundle. preset: name of the network's sizes. body, body_sha256: the body
+    model whose parameters come out. layout, joints: fingerprints of the output vector and of the
+    joint order. crop: the crop convention in words. colour: channel order of the crops.
+    weights_sha256: the checkpoint. step: how long it trained.
     """
 
     model: str
@@ -39,8 +39,9 @@ class ModelIdentity:
 class EngineInfo:
     """What runs the model, for diagnostics, messages and reports.
 
-    precision is the network's ("f32" or "bf16"; body and mesh are always f32). threads 0: the back end's own
-    choice. fallback: why a better back end or precision is not used, empty where nothing was given up.
+    precision is the network's ("f32" or "bf16"; body and mesh are always f32). threads 0: the back
+    end's own choice. geometry: what runs body and mesh. fallback: why a better back end is not
+    used, empty where nothing was given up.
     """
 
     backend: str
@@ -49,13 +50,15 @@ class EngineInfo:
     precision: str
     threads: int
     identity: ModelIdentity
+    geometry: str
     fallback: str = ""
 
 
 class Session(Protocol):
-    """One graph on one back end: named float32 arrays in, named float32 arrays out; safe to call from any thread.
+    """One graph on one back end: named float32 arrays in and out; safe to call from any thread.
 
-    The arrays that come out are the caller's own. The leading axis (people) varies freely, but is never 0.
+    The arrays that come out are the caller's own. The leading axis (people) varies freely, but is
+    never 0.
     """
 
     def run(self, inputs: Mapping[str, FloatArray]) -> dict[str, FloatArray]: ...
@@ -72,9 +75,10 @@ class Engine(Protocol):
     def topology(self) -> Topology: ...
 
     def regress(self, image: NDArray[np.uint8], crops: Sequence[Crop]) -> RegressorOutput:
-        """Parameters, joints and crop camera of all people; image (H, W, 3) uint8 RGB, crops may be empty.
+        """Parameters, joints and crop camera of all people; crops may be empty.
 
-        Raises PearError for another kind of image and for a crop without area.
+        image: (H, W, 3) uint8 RGB. Raises PearError for another kind of image and for a crop
+        without area.
         """
         ...
 

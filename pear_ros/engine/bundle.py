@@ -1,7 +1,7 @@
 """A model bundle on disk: checked as a whole before anything runs.
 
-Every file must have the size and SHA-256 of the manifest, every graph must carry the manifest's identity,
-and the output vector and joint order must be the ones this code was written for.
+Every file must have the size and SHA-256 of the manifest, every graph must carry the manifest's
+identity, and the output vector and joint order must be the ones this code was written for.
 """
 
 from __future__ import annotations
@@ -19,7 +19,13 @@ from pear_ros.engine.topology import Topology, read_topology
 from pear_ros.problems import PearError
 
 FORMAT = "pear-bundle-1"
-NETWORK, BODY, MESH, TOPOLOGY, MANIFEST = "network.onnx", "body.onnx", "mesh.onnx", "topology.npz", "manifest.json"
+NETWORK, BODY, MESH, TOPOLOGY, MANIFEST = (
+    "network.onnx",
+    "body.onnx",
+    "mesh.onnx",
+    "topology.npz",
+    "manifest.json",
+)
 IDENTITY_KEY = "pear.identity"
 """Metadata key of every graph: the identity as canonical JSON (sorted keys, no spaces)."""
 
@@ -39,7 +45,7 @@ class Bundle:
 
 
 def open_bundle(folder: str | Path) -> Bundle:
-    """Check a bundle folder and read what is small. Raises PearError for anything missing or mismatched."""
+    """Check a bundle folder and read what is small. Raises PearError for any mismatch."""
     folder = Path(folder)
     manifest = _manifest(folder)
     identity = _identity(manifest, str(folder / MANIFEST))
@@ -49,11 +55,17 @@ def open_bundle(folder: str | Path) -> Bundle:
         if carried is None:
             raise PearError("ONNX graph without pear's identity", where=where)
         if carried != canonical(manifest["identity"]):
-            raise PearError("belongs to another model", where=where, expected=canonical(manifest["identity"]),
-                            found=carried)  # fmt: skip
+            raise PearError(
+                "belongs to another model",
+                where=where,
+                expected=canonical(manifest["identity"]),
+                found=carried,
+            )
     topology = read_topology(_read(folder, TOPOLOGY, manifest), str(folder / TOPOLOGY))
     if topology.joint_names != anatomy.EHM_JOINTS:
-        raise PearError("another joint order", where=str(folder / TOPOLOGY), expected="anatomy.EHM_JOINTS")
+        raise PearError(
+            "another joint order", where=str(folder / TOPOLOGY), expected="anatomy.EHM_JOINTS"
+        )
     return Bundle(folder, identity, topology, manifest)
 
 
@@ -65,8 +77,12 @@ def canonical(identity: dict[str, Any]) -> str:
 def _manifest(folder: Path) -> dict[str, Any]:
     where = str(folder / MANIFEST)
     if not folder.is_dir():
-        raise PearError("no such model bundle", where=str(folder), expected=f"a folder with {MANIFEST}",
-                        found="a file" if folder.exists() else "nothing")  # fmt: skip
+        raise PearError(
+            "no such model bundle",
+            where=str(folder),
+            expected=f"a folder with {MANIFEST}",
+            found="a file" if folder.exists() else "nothing",
+        )
     try:
         manifest = json.loads((folder / MANIFEST).read_bytes())
     except FileNotFoundError:
@@ -75,8 +91,12 @@ def _manifest(folder: Path) -> dict[str, Any]:
         raise PearError("unreadable manifest", where=where, found=str(error)) from None
     if not isinstance(manifest, dict) or manifest.get("format") != FORMAT:
         found = manifest.get("format") if isinstance(manifest, dict) else type(manifest).__name__
-        raise PearError("another kind of manifest", where=where, expected=f"format {FORMAT}", found=repr(found))
-    if not isinstance(manifest.get("files"), dict) or not isinstance(manifest.get("identity"), dict):
+        raise PearError(
+            "another kind of manifest", where=where, expected=f"format {FORMAT}", found=repr(found)
+        )
+    if not isinstance(manifest.get("files"), dict) or not isinstance(
+        manifest.get("identity"), dict
+    ):
         raise PearError("incomplete manifest", where=where, expected="files and identity")
     return manifest
 
@@ -85,8 +105,12 @@ def _identity(manifest: dict[str, Any], where: str) -> ModelIdentity:
     values = manifest["identity"]
     names = {f.name for f in fields(ModelIdentity)}
     if set(values) != names:
-        raise PearError("identity has other fields", where=where, expected=str(sorted(names)),
-                        found=str(sorted(values)))  # fmt: skip
+        raise PearError(
+            "identity has other fields",
+            where=where,
+            expected=str(sorted(names)),
+            found=str(sorted(values)),
+        )
     identity = ModelIdentity(**values)
     for what, expected, found in (
         ("output layout", layout.fingerprint(), identity.layout),
@@ -95,8 +119,12 @@ def _identity(manifest: dict[str, Any], where: str) -> ModelIdentity:
         ("colour order", layout.COLOUR, identity.colour),
     ):
         if expected != found:
-            raise PearError(f"model was exported for another {what}", where=where, expected=str(expected),
-                            found=str(found))  # fmt: skip
+            raise PearError(
+                f"model was exported for another {what}",
+                where=where,
+                expected=str(expected),
+                found=str(found),
+            )
     return identity
 
 
@@ -112,10 +140,18 @@ def _read(folder: Path, name: str, manifest: dict[str, Any]) -> bytes:
     if data.startswith(b"version https://git-lfs"):
         raise PearError("a git-lfs pointer, not the model", where=where, expected="git lfs pull")
     if len(data) != entry["size"]:
-        raise PearError("another size than the manifest's (truncated?)", where=where,
-                        expected=f"{entry['size']} bytes", found=f"{len(data)} bytes")  # fmt: skip
+        raise PearError(
+            "another size than the manifest's (truncated?)",
+            where=where,
+            expected=f"{entry['size']} bytes",
+            found=f"{len(data)} bytes",
+        )
     found = hashlib.sha256(data).hexdigest()
     if found != entry["sha256"]:
-        raise PearError("another content than the manifest's", where=where, expected=f"sha256 {entry['sha256']}",
-                        found=found)  # fmt: skip
+        raise PearError(
+            "another content than the manifest's",
+            where=where,
+            expected=f"sha256 {entry['sha256']}",
+            found=found,
+        )
     return data

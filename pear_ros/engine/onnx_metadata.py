@@ -1,8 +1,8 @@
 """The metadata of an ONNX file without the onnx package.
 
-An ONNX file is one protobuf message (ModelProto); its field 14 holds key/value pairs. Only the top level is
-walked, so a file of gigabytes is read in microseconds; a file that ends too early is noticed on the way.
-Source: onnx.proto (field numbers) and the protobuf wire format.
+An ONNX file is one protobuf message (ModelProto); its field 14 holds key/value pairs. Only the top
+level is walked, so a file of gigabytes is read in microseconds; a file that ends too early is
+noticed on the way. Source: onnx.proto (field numbers) and the protobuf wire format.
 """
 
 from __future__ import annotations
@@ -13,14 +13,19 @@ _METADATA_PROPS, _KEY, _VALUE = 14, 1, 2
 
 
 def read_metadata(data: bytes | memoryview, where: str) -> dict[str, str]:
-    """metadata_props of the ONNX model in `data`. Raises PearError if it is not a whole protobuf message."""
+    """metadata_props of the ONNX model in `data`. Raises PearError if it is not a whole one."""
     try:
-        entries = [_fields(value) for number, value in _walk(memoryview(data)) if number == _METADATA_PROPS]
+        entries = [
+            _fields(value) for number, value in _walk(memoryview(data)) if number == _METADATA_PROPS
+        ]
         return {
-            bytes(entry.get(_KEY, b"")).decode(): bytes(entry.get(_VALUE, b"")).decode() for entry in entries
+            bytes(entry.get(_KEY, b"")).decode(): bytes(entry.get(_VALUE, b"")).decode()
+            for entry in entries
         }
     except (ValueError, IndexError) as error:
-        raise PearError("not an ONNX file, or a truncated one", where=where, found=str(error)) from None
+        raise PearError(
+            "not an ONNX file, or a truncated one", where=where, found=str(error)
+        ) from None
 
 
 def _fields(data: memoryview) -> dict[int, memoryview]:

@@ -29,7 +29,7 @@ class OrtSession:
 
 
 def open_session(data: bytes, where: str, threads: int | None) -> OrtSession:
-    """A session over the bytes of an ONNX file. Raises PearError where ONNX Runtime cannot load it."""
+    """A session over the bytes of an ONNX file. Raises PearError if it cannot be loaded."""
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
     options.intra_op_num_threads = threads or 0
@@ -38,19 +38,35 @@ def open_session(data: bytes, where: str, threads: int | None) -> OrtSession:
     try:
         session = onnxruntime.InferenceSession(data, options, providers=PROVIDERS)
     except Exception as error:  # the binding raises a dozen unrelated classes
-        raise PearError("ONNX Runtime cannot load the graph", where=where, found=str(error)) from None
+        raise PearError(
+            "ONNX Runtime cannot load the graph", where=where, found=str(error)
+        ) from None
     return OrtSession(session, tuple(output.name for output in session.get_outputs()))
 
 
-def open_engine(bundle: Bundle, precision: str, threads: int | None, fallback: str = "") -> GraphEngine:
-    """The bundle on ONNX Runtime; "auto" and "f32" run float32. Raises PearError for another precision."""
+def open_engine(
+    bundle: Bundle, precision: str, threads: int | None, fallback: str = ""
+) -> GraphEngine:
+    """The bundle on ONNX Runtime, float32. Raises PearError for a precision but auto and f32."""
     if precision not in ("auto", "f32"):
-        raise PearError("precision not available", where="onnxruntime", expected="f32", found=precision)
-    info = EngineInfo("onnxruntime", onnxruntime.__version__, "CPU", "f32", threads or 0, bundle.identity,
-                      fallback)  # fmt: skip
+        raise PearError(
+            "precision not available", where="onnxruntime", expected="f32", found=precision
+        )
+    info = EngineInfo(
+        backend="onnxruntime",
+        version=onnxruntime.__version__,
+        device="CPU",
+        precision="f32",
+        threads=threads or 0,
+        identity=bundle.identity,
+        geometry="onnxruntime",
+        fallback=fallback,
+    )
 
     def session(name: str) -> Session:
-        # Only the network is large enough for a second thread to pay.
-        return open_session(bundle.read(name), str(bundle.folder / name), threads if name == NETWORK else 1)
+        # Body and mesh are hundreds of tiny products: more threads cost more than they save.
+        return open_session(
+            bundle.read(name), str(bundle.folder / name), threads if name == NETWORK else 1
+        )
 
     return GraphEngine(bundle, session, info)

@@ -19,12 +19,12 @@ IntArray = NDArray[np.int32]
 class Topology:
     """Fixed structure of the mesh.
 
-    faces (F, 3). lod_faces (f, 3): a coarser mesh over its own vertices, each the weighted sum of a few
-    vertices of the full mesh: lod_indices (v, K), lod_weights (v, K), rows sum to 1.
-    uv (U, 2) in [0, 1] with uv_faces (F, 3) into it; both empty where the body has none.
-    joint_names: the 145 joints. joint_parents (55,): of the kinematic joints, -1 for the root.
-    expression_names: the SMPL-X and FLAME expressions. dominant_joint (V,): kinematic joint with the largest
-    skinning weight of each vertex.
+    faces (F, 3). lod_faces (f, 3): a coarser mesh over its own vertices, each the weighted sum of a
+    few vertices of the full mesh: lod_indices (v, K), lod_weights (v, K), rows sum to 1. uv (U, 2)
+    in [0, 1] with uv_faces (F, 3) into it; both empty where the body has none. joint_names: the 145
+    joints. joint_parents (55,): of the kinematic joints, -1 for the root. expression_names: the
+    SMPL-X and FLAME expressions. dominant_joint (V,): kinematic joint with the largest skinning
+    weight of each vertex.
     """
 
     faces: IntArray
@@ -50,7 +50,7 @@ class Topology:
 
 
 def read_topology(data: bytes, where: str) -> Topology:
-    """Topology from the bytes of topology.npz. Raises PearError for anything that is not a sound one."""
+    """Topology from the bytes of topology.npz. Raises PearError if it is not a sound one."""
     try:
         with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
             values = {name: arrays[name] for name in arrays.files}
@@ -83,10 +83,20 @@ def _check(topology: Topology, where: str) -> None:
         ("uv_faces", topology.uv_faces, len(topology.uv), 3),
     ):
         if index.ndim != 2 or (width is not None and index.shape[1] != width):
-            raise PearError(f"{name} has shape {index.shape}", where=where, expected=f"(n, {width})")
+            raise PearError(
+                f"{name} has shape {index.shape}", where=where, expected=f"(n, {width})"
+            )
         if index.size and not (index.min() >= 0 and index.max() < limit):
-            raise PearError(f"{name} points outside its vertices", where=where,
-                            expected=f"0..{limit - 1}", found=f"{index.min()}..{index.max()}")  # fmt: skip
+            raise PearError(
+                f"{name} points outside its vertices",
+                where=where,
+                expected=f"0..{limit - 1}",
+                found=f"{index.min()}..{index.max()}",
+            )
     if topology.lod_weights.shape != topology.lod_indices.shape:
-        raise PearError("lod_weights do not match lod_indices", where=where,
-                        expected=str(topology.lod_indices.shape), found=str(topology.lod_weights.shape))  # fmt: skip
+        raise PearError(
+            "lod_weights do not match lod_indices",
+            where=where,
+            expected=str(topology.lod_indices.shape),
+            found=str(topology.lod_weights.shape),
+        )

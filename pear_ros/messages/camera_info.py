@@ -13,10 +13,11 @@ from pear_ros.types import Intrinsics
 
 
 def intrinsics(message: Any, *, rectified: bool = False) -> Intrinsics | None:
-    """Intrinsics of a CameraInfo (CDR bytes or a message object); None where it is not calibrated (zero K).
+    """Intrinsics of a CameraInfo message, None where it is not calibrated (zero K).
 
-    rectified: the picture is the rectified one, so P counts instead of K. Binning and region of interest are
-    applied. Lens distortion is not modelled. Raises: PearError where the bytes are no CameraInfo.
+    message: CDR bytes or a message object. rectified: the picture is the rectified one, so P counts
+    instead of K. Binning and region of interest are applied. Lens distortion is not modelled.
+    Raises: PearError where the bytes are no CameraInfo.
     """
     if isinstance(message, (bytes, bytearray, memoryview)):
         message = codec.deserialize(message, codec.CAMERA_INFO)
@@ -41,7 +42,7 @@ def intrinsics(message: Any, *, rectified: bool = False) -> Intrinsics | None:
 
 
 def fitted(k: Intrinsics, width: int, height: int) -> Intrinsics | None:
-    """The same camera for a picture of another size; None where the two have different proportions (over 1 %).
+    """The same camera for a picture of another size, None where the proportions differ (over 1 %).
 
     A CameraInfo of size 0 x 0 is taken to be of the picture's size.
     """
@@ -50,7 +51,9 @@ def fitted(k: Intrinsics, width: int, height: int) -> Intrinsics | None:
     sx, sy = width / k.width, height / k.height
     if abs(sx / sy - 1) > 0.01:
         return None
-    return Intrinsics(k.fx * sx, k.fy * sy, (k.cx + 0.5) * sx - 0.5, (k.cy + 0.5) * sy - 0.5, width, height)
+    return Intrinsics(
+        k.fx * sx, k.fy * sy, (k.cx + 0.5) * sx - 0.5, (k.cy + 0.5) * sy - 0.5, width, height
+    )
 
 
 def camera_info(k: Intrinsics, stamp: int, frame_id: str) -> bytes:
@@ -89,8 +92,16 @@ def read_calibration(path: Path) -> Intrinsics:
         fx, _, cx, _, fy, cy, *_ = values
         k = Intrinsics(fx, fy, cx, cy, int(content["image_width"]), int(content["image_height"]))
     except (KeyError, TypeError, ValueError) as error:
-        raise PearError("not a camera calibration", where=str(path),
-                        expected="image_width, image_height, camera_matrix.data", found=str(error)) from None  # fmt: skip
-    if not (all(map(math.isfinite, values)) and k.fx > 0 and k.fy > 0 and k.width > 0 and k.height > 0):
-        raise PearError("camera is not calibrated", where=str(path), expected="positive focal lengths and size")
+        raise PearError(
+            "not a camera calibration",
+            where=str(path),
+            expected="image_width, image_height, camera_matrix.data",
+            found=str(error),
+        ) from None
+    if not (
+        all(map(math.isfinite, values)) and k.fx > 0 and k.fy > 0 and k.width > 0 and k.height > 0
+    ):
+        raise PearError(
+            "camera is not calibrated", where=str(path), expected="positive focal lengths and size"
+        )
     return k

@@ -1,7 +1,8 @@
-"""The one CDR codec: message definitions, generic (de)serialisation, and the writer behind the fast builders.
+"""The one CDR codec: message definitions, generic (de)serialisation, and the writer behind the fast
+builders.
 
-Standard messages come from rosbags' ROS 2 Jazzy type store, ours from `msg/*.msg`. All bytes are XCDR1 with the
-4-byte encapsulation header, little-endian when we write; both byte orders are read.
+Standard messages come from rosbags' ROS 2 Jazzy type store, ours from `msg/*.msg`. All bytes are
+XCDR1 with the 4-byte encapsulation header, little-endian when we write; both byte orders are read.
 """
 
 from __future__ import annotations
@@ -39,12 +40,12 @@ _ZEROS = bytes(8)
 
 
 def definition_folder() -> Path:
-    """Folder of our `.msg` files: beside this module where installed, else the repository's `msg/`."""
-    here = Path(__file__).resolve()
-    for folder in (here.parent / "definitions", here.parents[2] / "msg"):
+    """Folder of our `.msg` files: `_msg` of the installed package, else the tree's `msg`."""
+    package = Path(__file__).resolve().parents[1]
+    for folder in (package / "_msg", package.parent / "msg"):
         if (folder / "HumanArray.msg").is_file():
             return folder
-    raise PearError("message definitions are missing", where=str(here.parent), expected="HumanArray.msg")
+    raise PearError("message definitions are missing", where=str(package), expected="_msg/*.msg")
 
 
 @cache
@@ -60,7 +61,7 @@ def typestore() -> Typestore:
 
 @dataclass(frozen=True)
 class Definition:
-    """What a bag stores about a type: its text with all types it needs, its encoding, and its RIHS01 hash."""
+    """What a bag stores about a type: text with all types it needs, encoding, RIHS01 hash."""
 
     name: str
     text: str
@@ -80,7 +81,9 @@ def definition(type_name: str) -> Definition:
     parts = [_own_text(type_name) or head]
     for part in rest:
         name = part.split("\n", 1)[0]
-        parts.append(f"MSG: {name}\n" + (_own_text(name.replace("/", "/msg/", 1)) or part.split("\n", 1)[1]))
+        parts.append(
+            f"MSG: {name}\n" + (_own_text(name.replace("/", "/msg/", 1)) or part.split("\n", 1)[1])
+        )
     return Definition(type_name, rule.join(parts), store.hash_rihs01(type_name))
 
 
@@ -106,7 +109,10 @@ def deserialize(raw: bytes | bytearray | memoryview, type_name: str) -> Any:
         return typestore().deserialize_cdr(memoryview(raw), type_name)
     except (SerdeError, struct.error, IndexError, ValueError) as error:
         raise PearError(
-            "message cannot be decoded", where=type_name, expected="CDR of this type", found=str(error)
+            "message cannot be decoded",
+            where=type_name,
+            expected="CDR of this type",
+            found=str(error),
         ) from None
     except KeyError:
         raise PearError("unknown message type", where=type_name) from None
@@ -120,7 +126,8 @@ def split_stamp(stamp: int) -> tuple[int, int]:
 class CdrWriter:
     """Appends CDR primitives with their alignment; the fast builders are made of it.
 
-    The one buffer becomes the message without a copy, because fresh pages are what large messages cost most.
+    The one buffer becomes the message without a copy, because fresh pages are what large messages
+    cost most.
     """
 
     def __init__(self) -> None:
@@ -159,12 +166,16 @@ class CdrWriter:
             return
         self.align(rows.dtype.itemsize)
         whole = f"V{rows.shape[1] * rows.dtype.itemsize}"
-        start, size = self._at + len(ENCAPSULATION), len(index) * rows.shape[1] * rows.dtype.itemsize
+        start, size = (
+            self._at + len(ENCAPSULATION),
+            len(index) * rows.shape[1] * rows.dtype.itemsize,
+        )
         self._out.seek(start + size - 1)
         self._out.write(b"\x00")
         self._at += size
         with self._out.getbuffer() as view:
-            # Whole rows as opaque bytes: the place in the message is not aligned to 8 bytes in memory.
+            # Whole rows as opaque bytes: the place in the message is not aligned to 8 bytes in
+            # memory.
             target = np.frombuffer(view, whole, count=len(index), offset=start)
             np.take(np.ascontiguousarray(rows).view(whole)[:, 0], index, mode="clip", out=target)
             del target
@@ -197,7 +208,9 @@ class CdrReader:
     def __init__(self, raw: bytes | bytearray | memoryview) -> None:
         self.view = memoryview(raw).cast("B")
         if len(self.view) < 4 or self.view[0] != 0 or self.view[1] not in (0, 1):
-            raise PearError("not a CDR message", expected="encapsulation 00 00 or 00 01", found=_head(self.view))
+            raise PearError(
+                "not a CDR message", expected="encapsulation 00 00 or 00 01", found=_head(self.view)
+            )
         self.order = "<" if self.view[1] else ">"
         self._at = 4
 
@@ -248,8 +261,8 @@ def _head(view: memoryview) -> str:
 def packed_dtype(type_name: str, lengths: tuple[tuple[str, int], ...]) -> np.dtype[np.void]:
     """numpy structured type whose records are the CDR bytes of a message of primitives.
 
-    lengths: number of elements of each sequence; its count becomes the field `<name>_length`.
-    Right only where the message starts at a multiple of 4 and nothing in it is wider than 4 bytes; raises
+    lengths: number of elements of each sequence; its count becomes the field `<name>_length`. Right
+    only where the message starts at a multiple of 4 and nothing in it is wider than 4 bytes; raises
     ValueError for other types.
     """
     sizes = dict(lengths)

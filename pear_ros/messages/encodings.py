@@ -1,8 +1,8 @@
 """Every raw image encoding we read: how many bytes a row has and how rows become RGB.
 
-Names of both generations of sensor_msgs/image_encodings (yuv422 = uyvy, yuv422_yuy2 = yuyv). ROS names a Bayer
-pattern by its first two rows' top left corner; OpenCV's old names start at the second row and column, so
-`bayer_rggb8` is OpenCV's BayerBG.
+Names of both generations of sensor_msgs/image_encodings (yuv422 = uyvy, yuv422_yuy2 = yuyv). ROS
+names a Bayer pattern by its first two rows' top left corner; OpenCV's old names start at the second
+row and column, so `bayer_rggb8` is OpenCV's BayerBG.
 """
 
 from __future__ import annotations
@@ -23,10 +23,11 @@ Convert = Callable[[Pixels], Pixels]
 class Encoding:
     """One way to store a picture.
 
-    depth: bits per sample, 8 or 16. row_samples: samples in a row of one pixel; a row holds width times that.
-    rows: (numerator, denominator) of the rows of memory per row of the picture, as for planar formats.
-    even: width and height must be multiples of these. padded: rows may be padded. convert: (rows, samples) or (rows, width, samples per
-    pixel) in native byte order -> RGB or grey, still of the stored depth.
+    depth: bits per sample, 8 or 16. row_samples: samples in a row of one pixel; a row holds width
+    times that. rows: (numerator, denominator) of the rows of memory per row of the picture, as for
+    planar formats. even: width and height must be multiples of these. padded: rows may be padded.
+    convert: (rows, samples) or (rows, width, samples per pixel) in native byte order -> RGB or
+    grey, still of the stored depth.
     """
 
     depth: int
@@ -53,7 +54,8 @@ def _code(code: int) -> Convert:
 
 def _bayer(code: int) -> Convert:
     def demosaic(pixels: Pixels) -> Pixels:
-        # A mirrored border keeps the pattern's phase; OpenCV alone copies colours inwards at the edges.
+        # A mirrored border keeps the pattern's phase; OpenCV alone copies colours inwards at the
+        # edges.
         bordered = cv2.copyMakeBorder(pixels[..., 0], 2, 2, 2, 2, cv2.BORDER_REFLECT_101)
         return cv2.cvtColor(bordered, code)[2:-2, 2:-2]
 

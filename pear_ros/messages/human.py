@@ -1,7 +1,7 @@
 """HumanArray: everybody in one picture as CDR bytes.
 
-A `Human` is made of primitives of at most 4 bytes, so all people of a picture are one numpy record array whose
-memory is the message.
+A `Human` is made of primitives of at most 4 bytes, so all people of a picture are one numpy record
+array whose memory is the message.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pear_ros.messages import codec
+from pear_ros.messages.axis_angle import axis_angle
 from pear_ros.messages.identity import Identity
-from pear_ros.messages.rotations import axis_angle
 from pear_ros.types import Human, HumanFrame, Parameters, StageTimes
 
 _SEQUENCES = ("betas", "expression", "flame_shape", "flame_expression")

@@ -16,8 +16,8 @@ JOINT_ORDER = "ehm_s_145"
 class Identity:
     """Model, body model and engine behind a result; all texts, empty where unknown.
 
-    model, body_model: "name@first 12 digits of the SHA-256". topology_id: vertex order and faces of the meshes.
-    engine_fallback: why a preferred back end or precision could not be used.
+    model, body_model: "name@first 12 digits of the SHA-256". topology_id: vertex order and faces of
+    the meshes. engine_fallback: why a preferred back end or precision could not be used.
     """
 
     model: str = ""

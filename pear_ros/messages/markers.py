@@ -1,7 +1,7 @@
 """MarkerArray: people as RViz and Foxglove draw them (mesh, skeleton, label), as CDR bytes.
 
-`geometry_msgs/Point` is three float64, so a mesh of 27,000 faces is 2 MB; it is gathered by numpy straight into
-the message (an object per point would take 80 ms).
+`geometry_msgs/Point` is three float64, so a mesh of 27,000 faces is 2 MB; it is gathered by numpy
+straight into the message (an object per point would take 80 ms).
 """
 
 from __future__ import annotations
@@ -21,11 +21,18 @@ Colour = tuple[float, float, float, float]
 _LINE_LIST, _TEXT, _TRIANGLE_LIST = 5, 9, 11
 _ADD, _DELETE, _DELETE_ALL = 0, 2, 3
 MESH, SKELETON, LABEL = "mesh", "skeleton", "label"
+_HEAD_TOP = anatomy.EHM_JOINTS.index("head_top")
 
 PALETTE: tuple[Colour, ...] = (
-    (0.37, 0.62, 0.93, 1.0), (0.96, 0.62, 0.27, 1.0), (0.42, 0.76, 0.42, 1.0), (0.86, 0.44, 0.58, 1.0),
-    (0.62, 0.52, 0.85, 1.0), (0.35, 0.75, 0.75, 1.0), (0.85, 0.77, 0.35, 1.0), (0.72, 0.56, 0.44, 1.0),
-)  # fmt: skip
+    (0.37, 0.62, 0.93, 1.0),
+    (0.96, 0.62, 0.27, 1.0),
+    (0.42, 0.76, 0.42, 1.0),
+    (0.86, 0.44, 0.58, 1.0),
+    (0.62, 0.52, 0.85, 1.0),
+    (0.35, 0.75, 0.75, 1.0),
+    (0.85, 0.77, 0.35, 1.0),
+    (0.72, 0.56, 0.44, 1.0),
+)
 """One colour per person, by track id: red, green, blue, alpha in 0..1."""
 
 BONES: NDArray[np.int64] = np.stack(
@@ -40,7 +47,7 @@ _NO_POINTS: Points = (np.zeros((0, 3)), np.zeros(0, np.int64))
 
 @dataclass(frozen=True)
 class MarkerStyle:
-    """What is drawn and how; widths and heights in metres, lifetime in seconds (0: until replaced)."""
+    """What is drawn and how; sizes in metres, lifetime in seconds (0: until replaced)."""
 
     skeleton: bool = True
     label: bool = True
@@ -67,9 +74,10 @@ def marker_array(
 ) -> bytes:
     """visualization_msgs/MarkerArray of one frame, as CDR with the 4-byte header.
 
-    vertices (N, V, 3), one per human of the frame: as `engine.mesh` gives them, or its level of detail (body
-    model's output frame, metres; each human's transl is added here); None draws no mesh. faces (F, 3) into V.
-    gone: track ids whose markers are deleted. delete_all: first delete whatever was drawn before.
+    vertices (N, V, 3), one per human of the frame: as `engine.mesh` gives them, or its level of
+    detail (body model's output frame, metres; each human's transl is added here); None draws no
+    mesh. faces (F, 3) into V. gone: track ids whose markers are deleted. delete_all: first delete
+    whatever was drawn before.
     """
     gone_ids = sorted(gone)
     parts = (vertices is not None) + style.skeleton + style.label
@@ -87,15 +95,11 @@ def marker_array(
         if vertices is not None and corners is not None:
             placed = vertices[i].astype(np.float64)
             placed += human.transl
-            writer.write(MESH, human.track_id, _TRIANGLE_LIST, colour=colour, scale=(1.0, 1.0, 1.0),
-                         points=(placed, corners))  # fmt: skip
+            writer.mesh(human.track_id, colour, (placed, corners))
         if style.skeleton:
-            joints = human.joints.astype(np.float64)
-            writer.write(SKELETON, human.track_id, _LINE_LIST, colour=colour, points=(joints, BONES),
-                         scale=(style.bone_width, 0.0, 0.0))  # fmt: skip
+            writer.skeleton(human.track_id, colour, (human.joints.astype(np.float64), BONES))
         if style.label:
-            writer.write(LABEL, human.track_id, _TEXT, colour=(1.0, 1.0, 1.0, 1.0), text=label(human),
-                         scale=(0.0, 0.0, style.label_height), position=_above(human, style))  # fmt: skip
+            writer.label(human.track_id, label(human), human.joints[_HEAD_TOP])
     return out.finish()
 
 
@@ -105,17 +109,27 @@ def label(human: Human) -> str:
     return f"#{human.track_id} {human.box.score:.2f}{state}"
 
 
-def _above(human: Human, style: MarkerStyle) -> Sequence[float]:
-    x, y, z = (float(v) for v in human.joints[anatomy.EHM_JOINTS.index("head_top")])
-    return x, y - style.label_height, z
-
-
 class _Markers:
     """Writes single markers; every field of visualization_msgs/Marker, in order."""
 
     def __init__(self, out: codec.CdrWriter, frame: HumanFrame, style: MarkerStyle) -> None:
         self._out, self._frame = out, frame
-        self._lifetime = codec.split_stamp(round(style.lifetime * 1e9))
+        self._style, self._lifetime = style, codec.split_stamp(round(style.lifetime * 1e9))
+
+    def mesh(self, track_id: int, colour: Colour, points: Points) -> None:
+        self.write(MESH, track_id, _TRIANGLE_LIST, colour=colour, scale=(1, 1, 1), points=points)
+
+    def skeleton(self, track_id: int, colour: Colour, points: Points) -> None:
+        scale = (self._style.bone_width, 0, 0)
+        self.write(SKELETON, track_id, _LINE_LIST, colour=colour, scale=scale, points=points)
+
+    def label(self, track_id: int, text: str, head: FloatArray) -> None:
+        """Text above the top of a head (3,)."""
+        height = self._style.label_height
+        x, y, z = (float(v) for v in head)
+        scale, white = (0, 0, height), (1.0, 1.0, 1.0, 1.0)
+        place = (x, y - height, z)
+        self.write(LABEL, track_id, _TEXT, colour=white, scale=scale, text=text, position=place)
 
     def write(
         self,

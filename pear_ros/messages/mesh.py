@@ -12,7 +12,8 @@ from pear_ros.types import FloatArray, Human, HumanFrame
 def human_mesh(frame: HumanFrame, human: Human, vertices: FloatArray, identity: Identity) -> bytes:
     """pear/msg/HumanMesh of one person, as CDR with the 4-byte header.
 
-    vertices (V, 3): as `engine.mesh` gives them (body model's output frame, metres); `human.transl` is added here.
+    vertices (V, 3): as `engine.mesh` gives them (body model's output frame, metres); `human.transl`
+    is added here.
     """
     out = codec.CdrWriter()
     out.header(frame.stamp, frame.frame_id)

@@ -12,10 +12,11 @@ from pear_ros.problems import PearError
 
 @contextmanager
 def atomic_path(path: str | Path) -> Iterator[Path]:
-    """A path to write to, with the suffix of the target, that replaces the target if the block ends well.
+    """A path to write to, with the suffix of the target, that replaces the target if the block ends
+    well.
 
-    Creates the target's folder. Raises PearError if folder or file cannot be written; whatever the block
-    raises leaves the target as it was and nothing behind.
+    Creates the target's folder. Raises PearError if folder or file cannot be written; whatever the
+    block raises leaves the target as it was and nothing behind.
     """
     path = Path(path)
     part = path.with_name(f".{path.stem}.{os.getpid()}.part{path.suffix}")
@@ -24,7 +25,9 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise PearError("cannot make the folder", where=str(path.parent), found=str(error)) from None
+        raise PearError(
+            "cannot make the folder", where=str(path.parent), found=str(error)
+        ) from None
     try:
         yield part
         os.replace(part, path)

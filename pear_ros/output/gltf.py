@@ -1,7 +1,8 @@
 """Binary glTF 2.0 (.glb) of posed people, for any 3D viewer.
 
-Axes are glTF's: y up, the camera at the origin looking along -z (half a turn about x from the optical frame); one
-node per person, placed by its translation, and a camera node with the picture's field of view where it is known.
+Axes are glTF's: y up, the camera at the origin looking along -z (half a turn about x from the
+optical frame); one node per person, placed by its translation, and a camera node with the picture's
+field of view where it is known.
 """
 
 from __future__ import annotations
@@ -23,8 +24,12 @@ from pear_ros.problems import PearError
 from pear_ros.types import Intrinsics
 
 _MAGIC, _VERSION, _JSON, _BIN = 0x46546C67, 2, 0x4E4F534A, 0x004E4942
-_COMPONENT = {np.dtype(np.float32): 5126, np.dtype(np.uint8): 5121, np.dtype(np.uint16): 5123,
-              np.dtype(np.uint32): 5125}  # fmt: skip
+_COMPONENT = {
+    np.dtype(np.float32): 5126,
+    np.dtype(np.uint8): 5121,
+    np.dtype(np.uint16): 5123,
+    np.dtype(np.uint32): 5125,
+}
 _TYPE = {1: "SCALAR", 2: "VEC2", 3: "VEC3", 4: "VEC4", 16: "MAT4"}
 _ARRAY_BUFFER, _ELEMENT_ARRAY_BUFFER = 34962, 34963
 
@@ -56,13 +61,19 @@ class Document:
         self._buffer = bytearray()
 
     def add(self, kind: str, entry: dict[str, Any]) -> int:
-        """Append an entry to one of the document's lists ("meshes", "nodes", ...); returns its index."""
+        """Append an entry to one of the document's lists ("meshes", "nodes", ...); returns its
+        index.
+        """
         entries = self.tree.setdefault(kind, [])
         entries.append(entry)
         return len(entries) - 1
 
     def accessor(
-        self, array: NDArray[Any], target: int | None = None, normalised: bool = False, bounds: bool = False
+        self,
+        array: NDArray[Any],
+        target: int | None = None,
+        normalised: bool = False,
+        bounds: bool = False,
     ) -> int:
         """Put an array (n,) or (n, k) into the buffer; returns the index of its accessor."""
         array = np.ascontiguousarray(array)
@@ -98,13 +109,20 @@ class Document:
         text += b" " * (-len(text) % 4)
         total = 12 + 8 + len(text) + 8 + len(self._buffer)
         return b"".join(
-            (struct.pack("<3I", _MAGIC, _VERSION, total), struct.pack("<2I", len(text), _JSON), text,
-             struct.pack("<2I", len(self._buffer), _BIN), bytes(self._buffer))
-        )  # fmt: skip
+            (
+                struct.pack("<3I", _MAGIC, _VERSION, total),
+                struct.pack("<2I", len(text), _JSON),
+                text,
+                struct.pack("<2I", len(self._buffer), _BIN),
+                bytes(self._buffer),
+            )
+        )
 
 
 def write_glb(path: str | Path, people: Sequence[Body], camera: Intrinsics | None = None) -> None:
-    """Write people as static meshes with normals and vertex colours (atomic). Raises PearError if nobody is there."""
+    """Write people as static meshes with normals and vertex colours (atomic). Raises PearError if
+    nobody is there.
+    """
     if not people:
         raise PearError("nobody to write", where=str(path), expected="at least one person")
     document = Document()
@@ -118,7 +136,9 @@ def write_glb(path: str | Path, people: Sequence[Body], camera: Intrinsics | Non
         },
     )
     for body in people:
-        mesh = document.add("meshes", {"name": body.name, "primitives": [_primitive(document, body, material)]})
+        mesh = document.add(
+            "meshes", {"name": body.name, "primitives": [_primitive(document, body, material)]}
+        )
         translation = y_up(body.origin).tolist()
         document.node({"name": body.name, "mesh": mesh, "translation": translation})
     write_bytes(path, document.encode())
@@ -144,7 +164,9 @@ def _primitive(document: Document, body: Body, material: int) -> dict[str, Any]:
     }
 
 
-def _unit_normals(vertices: NDArray[np.floating], faces: NDArray[np.integer]) -> NDArray[np.float32]:
+def _unit_normals(
+    vertices: NDArray[np.floating], faces: NDArray[np.integer]
+) -> NDArray[np.float32]:
     normals = vertex_normals(vertices, faces)
     normals[(normals == 0).all(1)] = (0, 0, 1)  # glTF demands unit length even where no face is
     return normals

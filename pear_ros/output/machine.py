@@ -9,7 +9,14 @@ from pathlib import Path
 
 from pear_ros import __version__
 
-_PACKAGES = ("numpy", "opencv-python-headless", "opencv-python", "openvino", "onnxruntime", "rosbags")
+_PACKAGES = (
+    "numpy",
+    "opencv-python-headless",
+    "opencv-python",
+    "openvino",
+    "onnxruntime",
+    "rosbags",
+)
 
 
 def versions() -> dict[str, str]:

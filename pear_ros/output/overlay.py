@@ -1,4 +1,4 @@
-"""Pictures for people to judge: the meshes over the photo, and the same meshes seen from the side."""
+"""Pictures for people to judge: the meshes over the photo, and seen from the side."""
 
 from __future__ import annotations
 
@@ -35,11 +35,12 @@ def draw(
     frame: HumanFrame,
     vertices: Sequence[NDArray[np.floating]],
     topology: Topology,
-    style: Style = Style(),  # noqa: B008 (frozen)
+    style: Style = Style(),
 ) -> Image:
     """A copy of image (H, W, 3) RGB with everybody of the frame drawn over it.
 
-    vertices: one array (V, 3) per human in the optical frame (see output.mesh.placed), or empty for none.
+    vertices: one array (V, 3) per human in the optical frame (see output.mesh.placed), or empty for
+    none.
     """
     colours = [track_colour(h.track_id) for h in frame.humans]
     result = np.ascontiguousarray(image).copy()
@@ -62,9 +63,9 @@ def panel(
     frame: HumanFrame,
     vertices: Sequence[NDArray[np.floating]],
     topology: Topology,
-    style: Style = Style(),  # noqa: B008 (frozen)
+    style: Style = Style(),
 ) -> Image:
-    """Photo, overlay and the view from the side, next to one another, for judging pose and depth."""
+    """Photo, overlay and side view next to one another, for judging pose and depth."""
     height, width = image.shape[:2]
     side = from_the_side(frame, vertices, topology, height, max(height * 3 // 4, 2))
     gap = np.full((height, max(2, width // 160), 3), 255, np.uint8)
@@ -79,7 +80,9 @@ def from_the_side(
     height: int,
     width: int,
 ) -> Image:
-    """The scene turned by 90 degrees about the vertical (camera to the left), over a half-metre grid."""
+    """The scene turned by 90 degrees about the vertical (camera to the left), over a half-metre
+    grid.
+    """
     result = np.full((height, width, 3), _PAPER, np.uint8)
     if not len(vertices):
         return result
@@ -106,7 +109,9 @@ def from_the_side(
     return result
 
 
-def _floor(image: Image, reach: NDArray[np.float64], view: Intrinsics, distance: float, unit: float) -> None:
+def _floor(
+    image: Image, reach: NDArray[np.float64], view: Intrinsics, distance: float, unit: float
+) -> None:
     """Lines every half metre on the plane under the lowest vertex."""
     step = 0.5
     along = step * np.ceil((reach[0] + 0.25) / step)
@@ -126,7 +131,11 @@ def _fixed(point: NDArray[np.floating]) -> tuple[int, int]:
 
 
 def _line(
-    image: Image, a: NDArray[np.floating], b: NDArray[np.floating], colour: tuple[int, int, int], width: float
+    image: Image,
+    a: NDArray[np.floating],
+    b: NDArray[np.floating],
+    colour: tuple[int, int, int],
+    width: float,
 ) -> None:
     cv2.line(image, _fixed(a), _fixed(b), colour, max(1, round(width)), cv2.LINE_AA, _FIXED_POINT)
 
@@ -160,7 +169,9 @@ def _skeleton(image: Image, human: Human, unit: float) -> None:
         _dot(image, points[i], 2.2 * unit, (255, 255, 255))
 
 
-def _dot(image: Image, at: NDArray[np.floating], radius: float, colour: tuple[int, int, int]) -> None:
+def _dot(
+    image: Image, at: NDArray[np.floating], radius: float, colour: tuple[int, int, int]
+) -> None:
     scaled = max(1, round(radius * (1 << _FIXED_POINT)))
     cv2.circle(image, _fixed(at), scaled, colour, cv2.FILLED, cv2.LINE_AA, _FIXED_POINT)
 
@@ -174,12 +185,33 @@ def _label(image: Image, human: Human, colour: tuple[int, int, int], unit: float
     pad = round(4 * unit)
     height, width = image.shape[:2]
     x = int(np.clip(round(human.box.x0), 0, max(width - size[0] - 2 * pad, 0)))
-    y = int(np.clip(round(human.box.y0) - size[1] - base - pad, 0, max(height - size[1] - base - pad, 0)))
+    y = int(
+        np.clip(
+            round(human.box.y0) - size[1] - base - pad, 0, max(height - size[1] - base - pad, 0)
+        )
+    )
     corner = (x + size[0] + 2 * pad, y + size[1] + base + pad)
     cv2.rectangle(image, (x, y), corner, colour, cv2.FILLED)
     dark = 0.30 * colour[0] + 0.59 * colour[1] + 0.11 * colour[2] < 110
-    _text(image, text, (x + pad, y + size[1] + pad), 0.5 * unit, (255, 255, 255) if dark else (15, 15, 20))
+    _text(
+        image,
+        text,
+        (x + pad, y + size[1] + pad),
+        0.5 * unit,
+        (255, 255, 255) if dark else (15, 15, 20),
+    )
 
 
-def _text(image: Image, text: str, at: tuple[int, int], scale: float, colour: tuple[int, int, int]) -> None:
-    cv2.putText(image, text, at, cv2.FONT_HERSHEY_SIMPLEX, scale, colour, max(1, round(2 * scale)), cv2.LINE_AA)
+def _text(
+    image: Image, text: str, at: tuple[int, int], scale: float, colour: tuple[int, int, int]
+) -> None:
+    cv2.putText(
+        image,
+        text,
+        at,
+        cv2.FONT_HERSHEY_SIMPLEX,
+        scale,
+        colour,
+        max(1, round(2 * scale)),
+        cv2.LINE_AA,
+    )

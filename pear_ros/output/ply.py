@@ -1,4 +1,6 @@
-"""Binary PLY of a mesh in the camera's optical frame, so that it lies in the point cloud of a depth camera."""
+"""Binary PLY of a mesh in the camera's optical frame, so that it lies in the point cloud of a depth
+camera.
+"""
 
 from __future__ import annotations
 
@@ -37,7 +39,9 @@ def write_ply(
     faces: NDArray[np.integer],
     colour: tuple[int, int, int] | NDArray[np.uint8] = (190, 190, 190),
 ) -> None:
-    """Write vertices (V, 3) in metres, faces (F, 3) and an sRGB colour (3,) or (V, 3) (atomic). Raises PearError."""
+    """Write vertices (V, 3) in metres, faces (F, 3) and an sRGB colour (3,) or (V, 3) (atomic).
+    Raises PearError.
+    """
     vertex = np.zeros(len(vertices), _VERTEX)
     vertex["position"] = vertices
     vertex["normal"] = vertex_normals(vertices, faces)

@@ -1,8 +1,9 @@
 """Software rasteriser: which triangle each pixel of a pinhole picture sees, for pictures of meshes.
 
-Triangles are expanded to pixel rows and rows to pixels with numpy alone, so the cost follows what is visible and
-nothing needs a GPU or OpenGL. Edges shared by two triangles are intersected with the same arithmetic in both, so
-every pixel centre on a closed surface is hit exactly once per layer (half-open rule, no cracks).
+Triangles are expanded to pixel rows and rows to pixels with numpy alone, so the cost follows what
+is visible and nothing needs a GPU or OpenGL. Edges shared by two triangles are intersected with the
+same arithmetic in both, so every pixel centre on a closed surface is hit exactly once per layer
+(half-open rule, no cracks).
 """
 
 from __future__ import annotations
@@ -25,8 +26,8 @@ _Int = NDArray[np.int64]
 class Fragments:
     """The visible surface: one entry per covered pixel, ordered by pixel.
 
-    pixel (P,): row * width + column. face (P,): index of the triangle seen. barycentric (P, 3): perspective-correct
-    weights of its corners. depth (P,): z in metres.
+    pixel (P,): row * width + column. face (P,): index of the triangle seen. barycentric (P, 3):
+    perspective-correct weights of its corners. depth (P,): z in metres.
     """
 
     pixel: _Int
@@ -50,12 +51,18 @@ class Fragments:
 
 
 def supersampled(camera: Intrinsics, factor: int) -> Intrinsics:
-    """The same view with factor x factor samples per pixel (sample centres spread evenly over the pixel)."""
+    """The same view with factor x factor samples per pixel (sample centres spread evenly over the
+    pixel).
+    """
     shift = (factor - 1) / 2
     return Intrinsics(
-        camera.fx * factor, camera.fy * factor, camera.cx * factor + shift, camera.cy * factor + shift,
-        camera.width * factor, camera.height * factor,
-    )  # fmt: skip
+        camera.fx * factor,
+        camera.fy * factor,
+        camera.cx * factor + shift,
+        camera.cy * factor + shift,
+        camera.width * factor,
+        camera.height * factor,
+    )
 
 
 def cropped(camera: Intrinsics, x0: int, y0: int, x1: int, y1: int) -> Intrinsics:
@@ -80,8 +87,8 @@ def rasterise(
 ) -> Fragments:
     """What each pixel centre of the camera sees of a mesh.
 
-    vertices (V, 3): optical frame, metres. faces (F, 3): counter-clockwise seen from outside. cull: leave out
-    triangles seen from behind (right and twice as fast for closed meshes).
+    vertices (V, 3): optical frame, metres. faces (F, 3): counter-clockwise seen from outside. cull:
+    leave out triangles seen from behind (right and twice as fast for closed meshes).
     """
     height, width = camera.height, camera.width
     corners = np.asarray(faces).T
@@ -96,7 +103,8 @@ def rasterise(
     u, v, w = u[:, kept], v[:, kept], w_all[corners[:, kept]]
     planes = _planes(u, v, area[kept])
 
-    # 1/z is affine over the picture, so it can be compared (and later inverted) without perspective division.
+    # 1/z is affine over the picture, so it can be compared (and later inverted) without perspective
+    # division.
     triangle, row, first, count = _spans(u, v, width, height)
     slope_u = planes.u[0] * (w[1] - w[0]) + planes.u[1] * (w[2] - w[0])
     slope_v = planes.v[0] * (w[1] - w[0]) + planes.v[1] * (w[2] - w[0])
@@ -132,7 +140,9 @@ def _reaches(edge: _Float, size: int) -> NDArray[np.bool_]:
 
 @dataclass(frozen=True)
 class _Planes:
-    """Screen-space corner weights of T triangles: slopes (2, T) of the second and third along u and v."""
+    """Screen-space corner weights of T triangles: slopes (2, T) of the second and third along u and
+    v.
+    """
 
     u: _Float
     v: _Float

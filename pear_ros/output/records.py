@@ -1,8 +1,8 @@
 """People of many frames as one npz: exact, compact, readable with numpy alone (no pickle).
 
-Frames are rows of the `frame_*` arrays; people are rows of all other arrays, `person_frame` says in which frame.
-Rotations are stored twice: as matrices (`rotations`) and as the axis-angle vectors that `smplx` calls
-`global_orient`, `body_pose`, `left_hand_pose`, `right_hand_pose`.
+Frames are rows of the `frame_*` arrays; people are rows of all other arrays, `person_frame` says in
+which frame. Rotations are stored twice: as matrices (`rotations`) and as the axis-angle vectors
+that `smplx` calls `global_orient`, `body_pose`, `left_hand_pose`, `right_hand_pose`.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from pear_core import anatomy
 from pear_core.layout import NUM_ROTATIONS
-from pear_ros.messages.rotations import axis_angle
+from pear_ros.messages.axis_angle import axis_angle
 from pear_ros.output.atomic import write_bytes
 from pear_ros.problems import PearError
 from pear_ros.types import (
@@ -57,7 +57,7 @@ _PERSON_SHAPES: dict[str, tuple[int, ...]] = {
 
 @dataclass(frozen=True)
 class Records:
-    """Results of a run: frames in order, where each came from, and who made them (names to values)."""
+    """Results of a run: frames in order, where each came from, who made them (names to values)."""
 
     frames: tuple[HumanFrame, ...]
     sources: tuple[str, ...]
@@ -77,20 +77,35 @@ def write_npz(path: str | Path, records: Records) -> None:
 
 
 def read_npz(path: str | Path) -> Records:
-    """Records of a file of write_npz, equal to what was written. Raises PearError for anything else."""
+    """Records of a file of write_npz, equal to what was written. Raises PearError for anything
+    else.
+    """
     try:
         with np.load(path, allow_pickle=False) as file:
             if not isinstance(file, np.lib.npyio.NpzFile):
                 raise ValueError("one array, not an archive")
             arrays = {name: file[name] for name in file.files}
-    except (OSError, ValueError, EOFError, MemoryError, zipfile.BadZipFile, zlib.error,
-            NotImplementedError, RuntimeError, SyntaxError, KeyError) as error:  # fmt: skip
+    except (
+        OSError,
+        ValueError,
+        EOFError,
+        MemoryError,
+        zipfile.BadZipFile,
+        zlib.error,
+        NotImplementedError,
+        RuntimeError,
+        SyntaxError,
+        KeyError,
+    ) as error:
         raise PearError("not a readable npz file", where=str(path), found=str(error)) from None
     try:
         return _records(arrays)
     except (KeyError, ValueError, TypeError, IndexError, OverflowError) as error:
         raise PearError(
-            "not a file of people", where=str(path), expected=FORMAT, found=f"{type(error).__name__}: {error}"
+            "not a file of people",
+            where=str(path),
+            expected=FORMAT,
+            found=f"{type(error).__name__}: {error}",
         ) from None
 
 
@@ -107,9 +122,13 @@ def _arrays(records: Records) -> dict[str, Any]:
         "frame_stamp": np.array([f.stamp for f in frames], np.int64),
         "frame_id": np.array([f.frame_id for f in frames], dtype=str),
         "frame_size": np.array([(f.width, f.height) for f in frames], np.int64).reshape(-1, 2),
-        "frame_intrinsics": np.array([astuple(f.intrinsics) for f in frames], np.float64).reshape(-1, 6),
+        "frame_intrinsics": np.array([astuple(f.intrinsics) for f in frames], np.float64).reshape(
+            -1, 6
+        ),
         "frame_calibrated": np.array([f.calibrated for f in frames], bool),
-        "frame_times": np.array([astuple(f.times) for f in frames]).reshape(-1, len(fields(StageTimes))),
+        "frame_times": np.array([astuple(f.times) for f in frames]).reshape(
+            -1, len(fields(StageTimes))
+        ),
         "frame_times_names": np.array([f.name for f in fields(StageTimes)]),
         "person_frame": np.array([i for i, _ in people], np.int64),
         "track_id": np.array([h.track_id for h in humans], np.int64),
@@ -164,9 +183,7 @@ def _records(a: dict[str, NDArray[Any]]) -> Records:
         raw = Parameters(**{name: _floats(a, "raw_" + name, total) for name in PARAMETERS})
     humans = [_human(a, i, parameters, raw) for i in range(total)]
     bounds = np.searchsorted(owner, np.arange(count + 1))
-    frames = tuple(
-        _frame(a, i, tuple(humans[bounds[i] : bounds[i + 1]])) for i in range(count)
-    )
+    frames = tuple(_frame(a, i, tuple(humans[bounds[i] : bounds[i + 1]])) for i in range(count))
     identity = json.loads(str(a["identity"]))
     if not isinstance(identity, dict):
         raise ValueError("identity is not an object")
@@ -184,7 +201,9 @@ def _floats(a: dict[str, NDArray[Any]], name: str, total: int) -> NDArray[np.flo
     return a[name].astype(np.float32, casting="same_kind")
 
 
-def _human(a: dict[str, NDArray[Any]], i: int, parameters: Parameters, raw: Parameters | None) -> Human:
+def _human(
+    a: dict[str, NDArray[Any]], i: int, parameters: Parameters, raw: Parameters | None
+) -> Human:
     own = parameters.person(i)
     return Human(
         track_id=int(a["track_id"][i]),

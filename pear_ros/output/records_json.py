@@ -1,7 +1,8 @@
 """People of many frames as JSON that a person can read: every value under its name, with units.
 
-Rotations are axis-angle vectors under the names of their joints, so they come back within rounding (1e-6); all else
-comes back exactly. Values that JSON has no number for (unknown, infinite) are null.
+Rotations are axis-angle vectors under the names of their joints, so they come back within rounding
+(1e-6); all else comes back exactly. Values that JSON has no number for (unknown, infinite) are
+null.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pear_core import anatomy
-from pear_ros.messages.rotations import axis_angle
+from pear_ros.messages.axis_angle import axis_angle
 from pear_ros.output.atomic import atomic_path
 from pear_ros.output.records import FORMAT, PARAMETERS, POSE_PARTS, Records
 from pear_ros.problems import PearError
@@ -36,13 +37,14 @@ from pear_ros.types import (
 
 UNITS: dict[str, str] = {
     "positions": "metres in the camera's optical frame: x right, y down, z forward",
-    "rotations": "axis-angle, radians, local to the parent joint; global_orient turns the y-up body into the optical frame",
+    "rotations": "axis-angle, radians, local to the parent joint; "
+    "global_orient turns the y-up body into the optical frame",
     "pixels": "centre of the top left pixel at (0, 0); keypoints are [x, y, confidence]",
     "times": "stamp in nanoseconds, stages in seconds",
     "transl": "metres; add it to the body model's output to reach the optical frame",
     "camera": "tx, ty (metres), s (fraction of half the crop per metre) of the crop camera",
     "null": "unknown, or infinite for depth_sigma (metres, one standard deviation)",
-}  # fmt: skip
+}
 _PLAIN: tuple[str, ...] = tuple(name for name in PARAMETERS if name != "rotations")
 _POSED = anatomy.BODY_JOINTS + anatomy.SMPLX_JOINTS[anatomy.LEFT_HAND.start :]
 
@@ -80,7 +82,10 @@ def read_json(path: str | Path) -> Records:
         )
     except (KeyError, ValueError, TypeError, AttributeError, OverflowError) as error:
         raise PearError(
-            "not a file of people", where=str(path), expected=FORMAT, found=f"{type(error).__name__}: {error}"
+            "not a file of people",
+            where=str(path),
+            expected=FORMAT,
+            found=f"{type(error).__name__}: {error}",
         ) from None
 
 
@@ -197,7 +202,9 @@ def _read_parameters(p: Mapping[str, Any]) -> Parameters:
         if part != "global_orient":
             vectors.append(_named(p[part], _POSED[where], 3))
     rotations = _matrices(np.concatenate(vectors))
-    return Parameters(rotations=rotations[None], **{name: _vector(p[name])[None] for name in _PLAIN})
+    return Parameters(
+        rotations=rotations[None], **{name: _vector(p[name])[None] for name in _PLAIN}
+    )
 
 
 def _named(values: Mapping[str, Any], names: Sequence[str], width: int) -> FloatArray:

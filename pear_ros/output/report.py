@@ -1,6 +1,8 @@
-"""One self-contained HTML page that shows what ran and how well: pictures, speed, errors, warnings, a mesh to turn.
+"""One self-contained HTML page that shows what ran and how well: pictures, speed, errors, warnings,
+a mesh to turn.
 
-Everything is inside the file (pictures as JPEG, mesh as base64); it loads nothing and works offline.
+Everything is inside the file (pictures as JPEG, mesh as base64); it loads nothing and works
+offline.
 """
 
 from __future__ import annotations
@@ -23,6 +25,19 @@ from pear_ros.output.report_page import SCRIPT, STYLE
 from pear_ros.problems import PearError, Problems
 
 _MAX_WIDTH, _QUALITY = 1600, 88
+_STAGES = (
+    "decode",
+    "detect",
+    "network",
+    "track",
+    "crop",
+    "body",
+    "write",
+    "place",
+    "mesh",
+    "messages",
+)
+"""Stages in the order of the colours, so that a stage has the same colour everywhere."""
 _BARS = ("#56b4e9", "#e69f00", "#009e73", "#cc79a7", "#0072b2", "#d55e00", "#b8a800", "#8a93a0")
 
 
@@ -47,7 +62,8 @@ class Table:
 class InputResult:
     """What came of one input (a picture, a video, a bag).
 
-    people: mean per frame. seconds: wall time for all frames. stages: mean seconds per frame, in order.
+    people: mean per frame. seconds: wall time for all frames. stages: mean seconds per frame, in
+    order.
     """
 
     name: str
@@ -64,7 +80,9 @@ class InputResult:
 
 @dataclass(frozen=True)
 class Report:
-    """The whole page. ran: facts about the run (model, engine, precision, versions, machine), in order."""
+    """The whole page. ran: facts about the run (model, engine, precision, versions, machine), in
+    order.
+    """
 
     title: str
     summary: str
@@ -82,7 +100,8 @@ def write_report(path: str | Path, report: Report) -> None:
 def html(report: Report) -> str:
     """The page as text."""
     sections = [
-        f"<header><h1>{escape(report.title)}</h1><p class=lead>{escape(report.summary)}</p></header>",
+        f"<header><h1>{escape(report.title)}</h1>"
+        f"<p class=lead>{escape(report.summary)}</p></header>",
         *(_input(result) for result in report.inputs),
         _viewer(report.meshes),
         _problems(report.problems),
@@ -101,7 +120,9 @@ def data_uri(image: NDArray[np.uint8]) -> str:
     """A picture as an inline JPEG, made smaller where it is very wide."""
     if image.shape[1] > _MAX_WIDTH:
         height = max(1, round(image.shape[0] * _MAX_WIDTH / image.shape[1]))
-        image = cv2.resize(image, (_MAX_WIDTH, height), interpolation=cv2.INTER_AREA).astype(np.uint8)
+        image = cv2.resize(image, (_MAX_WIDTH, height), interpolation=cv2.INTER_AREA).astype(
+            np.uint8
+        )
     done, data = cv2.imencode(
         ".jpg", np.ascontiguousarray(image[:, :, ::-1]), [cv2.IMWRITE_JPEG_QUALITY, _QUALITY]
     )
@@ -112,20 +133,26 @@ def data_uri(image: NDArray[np.uint8]) -> str:
 
 def _input(result: InputResult) -> str:
     rate = result.frames / result.seconds if result.seconds > 0 else 0.0
-    facts = [(f"{result.frames}", "frame" if result.frames == 1 else "frames"),
-             (f"{result.people:.3g}", "people per frame")]  # fmt: skip
+    facts = [
+        (f"{result.frames}", "frame" if result.frames == 1 else "frames"),
+        (f"{result.people:.3g}", "people per frame"),
+    ]
     if rate:
         facts.append((f"{rate:.1f}", "frames per second"))
         facts.append((f"{1000 / rate:.1f}", "ms per frame"))
     parts = [
         f"<h2>{escape(result.name)} <span class=kind>{escape(result.kind)}</span></h2>",
-        "<div class=facts>" + "".join(f"<div><b>{v}</b><span>{k}</span></div>" for v, k in facts) + "</div>",
+        "<div class=facts>"
+        + "".join(f"<div><b>{v}</b><span>{k}</span></div>" for v, k in facts)
+        + "</div>",
         _stages(result.stages),
         *(_picture(picture) for picture in result.pictures),
         *(_table(table) for table in result.tables),
     ]
     if result.notes:
-        parts.append("<ul class=notes>" + "".join(f"<li>{escape(n)}</li>" for n in result.notes) + "</ul>")
+        parts.append(
+            "<ul class=notes>" + "".join(f"<li>{escape(n)}</li>" for n in result.notes) + "</ul>"
+        )
     if result.files:
         names = " ".join(f"<code>{escape(f)}</code>" for f in result.files)
         parts.append(f"<p class=files>Files: {names}</p>")
@@ -149,33 +176,53 @@ def _stages(stages: Mapping[str, float]) -> str:
         return ""
     bars, legend, x = [], [], 0.0
     for i, (name, seconds) in enumerate(shown.items()):
-        share, colour = 100 * seconds / total, _BARS[i % len(_BARS)]
+        share, colour = 100 * seconds / total, _colour(name, i)
         text = f"{name} {1000 * seconds:.2f} ms ({share:.0f} %)"
-        bars.append(f'<rect x="{x:.3f}%" width="{share:.3f}%" height="22" fill="{colour}">'
-                    f"<title>{escape(text)}</title></rect>")  # fmt: skip
-        legend.append(f'<li><i style="background:{colour}"></i>{escape(name)} '
-                      f"<b>{1000 * seconds:.2f} ms</b> {share:.0f} %</li>")  # fmt: skip
+        bars.append(
+            f'<rect x="{x:.3f}%" width="{share:.3f}%" height="22" fill="{colour}">'
+            f"<title>{escape(text)}</title></rect>"
+        )
+        legend.append(
+            f'<li><i style="background:{colour}"></i>{escape(name)} '
+            f"<b>{1000 * seconds:.2f} ms</b> {share:.0f} %</li>"
+        )
         x += share
     return (
-        '<svg class=bar height="22" role=img aria-label="time per stage">' + "".join(bars) + "</svg>"
+        '<svg class=bar height="22" role=img aria-label="time per stage">'
+        + "".join(bars)
+        + "</svg>"
         f"<ul class=legend>{''.join(legend)}<li>total <b>{1000 * total:.2f} ms</b></li></ul>"
     )
+
+
+def _colour(stage: str, position: int) -> str:
+    return _BARS[(_STAGES.index(stage) if stage in _STAGES else position + 5) % len(_BARS)]
 
 
 def _table(table: Table) -> str:
     def cell(value: str | float | int) -> str:
         if isinstance(value, str):
             return f"<td>{escape(value)}</td>"
-        return f"<td class=n>{value:,}</td>" if isinstance(value, int) else f"<td class=n>{value:.4g}</td>"
+        return (
+            f"<td class=n>{value:,}</td>"
+            if isinstance(value, int)
+            else f"<td class=n>{value:.4g}</td>"
+        )
 
-    numeric = [bool(table.rows) and not isinstance(v, str) for v in (table.rows[0] if table.rows else ())]
+    numeric = [
+        bool(table.rows) and not isinstance(v, str) for v in (table.rows[0] if table.rows else ())
+    ]
     numeric += [False] * (len(table.columns) - len(numeric))
     head = "".join(
-        f"<th{' class=n' if n else ''}>{escape(c)}</th>" for c, n in zip(table.columns, numeric, strict=True)
+        f"<th{' class=n' if n else ''}>{escape(c)}</th>"
+        for c, n in zip(table.columns, numeric, strict=True)
     )
     body = "".join("<tr>" + "".join(cell(v) for v in row) + "</tr>" for row in table.rows)
     caption = f"<caption>{escape(table.caption)}</caption>" if table.caption else ""
-    return f"<div class=wide><table>{caption}<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
+    return (
+        f"<div class=wide><table>{caption}<thead><tr>{head}</tr></thead>"
+        f"<tbody>{body}</tbody></table></div>"
+    )
 
 
 def _problems(problems: Problems | None) -> str:
@@ -188,7 +235,11 @@ def _problems(problems: Problems | None) -> str:
         examples = [str(p) for p in problems.examples.get(kind, [])]
         rows.append((kind, count, examples[0] if examples else ""))
         rows.extend(("", "", text) for text in examples[1:])
-    return "<section><h2>Warnings</h2>" + _table(Table("", ("kind", "count", "examples"), tuple(rows))) + "</section>"
+    return (
+        "<section><h2>Warnings</h2>"
+        + _table(Table("", ("kind", "count", "examples"), tuple(rows)))
+        + "</section>"
+    )
 
 
 def _ran(ran: Mapping[str, str]) -> str:
@@ -205,8 +256,9 @@ def _viewer(meshes: Sequence[Body]) -> str:
     data = [_packed(body, centre, radius) for body in meshes]
     text = json.dumps(data).replace("<", "\\u003c")
     return (
-        "<section id=viewer-section><h2>Mesh <span class=kind>drag to turn, wheel to zoom</span></h2>"
-        "<canvas id=viewer width=960 height=600 tabindex=0 aria-label='3D view of the mesh'></canvas>"
+        "<section id=viewer-section>"
+        "<h2>Mesh <span class=kind>drag to turn, wheel to zoom</span></h2>"
+        "<canvas id=viewer width=960 height=600 tabindex=0 aria-label='mesh in 3D'></canvas>"
         f"<script type='application/json' id=viewer-data>{text}</script></section>"
     )
 
@@ -216,7 +268,9 @@ def _packed(body: Body, centre: NDArray[np.float64], radius: float) -> dict[str,
     local = (y_up(body.vertices) - centre) / radius
     positions = np.rint(32767 * np.clip(local, -1, 1)).astype("<i2")
     faces = np.asarray(body.faces).astype("<u4")
-    colour = np.broadcast_to(np.asarray(body.colour), (len(local), 3))[0] if len(local) else (0, 0, 0)
+    colour = (
+        np.broadcast_to(np.asarray(body.colour), (len(local), 3))[0] if len(local) else (0, 0, 0)
+    )
     return {
         "positions": base64.b64encode(positions.tobytes()).decode("ascii"),
         "faces": base64.b64encode(faces.tobytes()).decode("ascii"),

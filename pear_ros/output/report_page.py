@@ -1,8 +1,8 @@
 """Style and script of the report page."""
 
 STYLE = """
-:root { color-scheme: light dark; --paper: #f4f5f7; --card: #ffffff; --ink: #1d232b; --soft: #5b6673;
-  --line: #dde1e6; --accent: #0072b2; --well: #eef0f3; }
+:root { color-scheme: light dark; --paper: #f4f5f7; --card: #ffffff; --ink: #1d232b;
+  --soft: #5b6673;  --line: #dde1e6; --accent: #0072b2; --well: #eef0f3; }
 @media (prefers-color-scheme: dark) { :root { --paper: #14171b; --card: #1d2228; --ink: #e8ebee;
   --soft: #9aa5b1; --line: #323941; --accent: #56b4e9; --well: #262c33; } }
 * { box-sizing: border-box; }
@@ -20,21 +20,24 @@ section { background: var(--card); border: 1px solid var(--line); border-radius:
 .facts b { display: block; font-size: 24px; line-height: 1.2; font-variant-numeric: tabular-nums; }
 .facts span { color: var(--soft); font-size: 13px; }
 .bar { display: block; width: 100%; border-radius: 6px; background: var(--well); }
-.legend { list-style: none; display: flex; flex-wrap: wrap; gap: 4px 20px; margin: 8px 0 16px; padding: 0;
-  font-size: 13px; color: var(--soft); }
+.legend { list-style: none; display: flex; flex-wrap: wrap; gap: 4px 20px; margin: 8px 0 16px;
+  padding: 0;  font-size: 13px; color: var(--soft); }
 .legend b { color: var(--ink); font-weight: 600; }
-.legend i { display: inline-block; width: 10px; height: 10px; border-radius: 3px; margin-right: 6px; }
+.legend i { display: inline-block; width: 10px; height: 10px; border-radius: 3px;
+  margin-right: 6px; }
 figure { margin: 0 0 16px; }
-figure img { display: block; width: 100%; height: auto; border-radius: 8px; background: var(--well); }
+figure img { display: block; width: 100%; height: auto; border-radius: 8px;
+  background: var(--well); }
 figcaption { color: var(--soft); font-size: 13px; margin-top: 6px; }
 .wide { overflow-x: auto; margin: 0 0 14px; }
 table { border-collapse: collapse; width: 100%; font-size: 14px; }
 caption { text-align: left; color: var(--soft); padding: 0 0 6px; }
-th, td { text-align: left; vertical-align: top; padding: 6px 12px 6px 0; border-bottom: 1px solid var(--line);
-  overflow-wrap: anywhere; }
+th, td { text-align: left; vertical-align: top; padding: 6px 12px 6px 0;
+  border-bottom: 1px solid var(--line);  overflow-wrap: anywhere; }
 th { color: var(--soft); font-weight: 600; font-size: 13px; }
 .n { text-align: right; font-variant-numeric: tabular-nums; }
-dl { display: grid; grid-template-columns: max-content 1fr; gap: 4px 22px; margin: 0; font-size: 14px; }
+dl { display: grid; grid-template-columns: max-content 1fr; gap: 4px 22px; margin: 0;
+  font-size: 14px; }
 dt { color: var(--soft); }
 dd { margin: 0; overflow-wrap: anywhere; }
 code { font: 13px ui-monospace, "SF Mono", Menlo, Consolas, "DejaVu Sans Mono", monospace;
@@ -42,15 +45,15 @@ code { font: 13px ui-monospace, "SF Mono", Menlo, Consolas, "DejaVu Sans Mono", 
 .files, .notes { font-size: 14px; color: var(--soft); margin: 0 0 4px; }
 .notes { padding-left: 18px; }
 .good { margin: 0; color: var(--soft); }
-canvas { display: block; width: 100%; height: auto; aspect-ratio: 8 / 5; border-radius: 8px; background: var(--well);
-  cursor: grab; touch-action: none; }
+canvas { display: block; width: 100%; height: auto; aspect-ratio: 8 / 5; border-radius: 8px;
+  background: var(--well); cursor: grab; touch-action: none; }
 canvas:active { cursor: grabbing; }
 """.strip()
 
 SCRIPT = """
 (() => {
   const canvas = document.getElementById('viewer');
-  const gl = canvas.getContext('webgl', {antialias: true, alpha: true, preserveDrawingBuffer: true});
+  const gl = canvas.getContext('webgl', {antialias: true, preserveDrawingBuffer: true});
   if (!gl || !gl.getExtension('OES_element_index_uint')) {
     document.getElementById('viewer-section').hidden = true;
     return;
@@ -92,7 +95,8 @@ SCRIPT = """
     const n = new Float32Array(p.length);
     for (let i = 0; i < f.length; i += 3) {
       const [a, b, c] = [3 * f[i], 3 * f[i + 1], 3 * f[i + 2]];
-      const e = [0, 1, 2].map(k => p[b + k] - p[a + k]), g = [0, 1, 2].map(k => p[c + k] - p[a + k]);
+      const e = [0, 1, 2].map(k => p[b + k] - p[a + k]);
+      const g = [0, 1, 2].map(k => p[c + k] - p[a + k]);
       for (let k = 0; k < 3; k++) {
         const [r, s] = [(k + 1) % 3, (k + 2) % 3];
         const value = e[r] * g[s] - e[s] * g[r];
@@ -142,7 +146,10 @@ SCRIPT = """
     }
   };
   const later = () => { if (!pending) { pending = true; requestAnimationFrame(draw); } };
-  canvas.addEventListener('pointerdown', e => { touched = true; canvas.setPointerCapture(e.pointerId); });
+  canvas.addEventListener('pointerdown', e => {
+    touched = true;
+    canvas.setPointerCapture(e.pointerId);
+  });
   canvas.addEventListener('pointermove', e => {
     if (!e.buttons) return;
     yaw += e.movementX * 0.008;
@@ -155,7 +162,10 @@ SCRIPT = """
     later();
   }, {passive: false});
   canvas.addEventListener('keydown', e => {
-    const step = {ArrowLeft: [-0.1, 0], ArrowRight: [0.1, 0], ArrowUp: [0, -0.1], ArrowDown: [0, 0.1]}[e.key];
+    const steps = {
+      ArrowLeft: [-0.1, 0], ArrowRight: [0.1, 0], ArrowUp: [0, -0.1], ArrowDown: [0, 0.1],
+    };
+    const step = steps[e.key];
     if (!step) return;
     e.preventDefault();
     touched = true; yaw += step[0]; pitch += step[1];

@@ -1,4 +1,4 @@
-"""Light and colour of meshes in pictures: three lights, per-track colours, anti-aliased blending."""
+"""Light and colour of meshes in pictures: three lights, track colours, smooth edges."""
 
 from __future__ import annotations
 
@@ -12,10 +12,17 @@ from pear_ros.output.raster import cropped, project, rasterise, supersampled
 from pear_ros.types import FloatArray, Intrinsics
 
 PALETTE: tuple[tuple[int, int, int], ...] = (
-    (86, 180, 233), (230, 159, 0), (0, 158, 115), (204, 121, 167), (240, 228, 66), (0, 114, 178),
+    (86, 180, 233),
+    (230, 159, 0),
+    (0, 158, 115),
+    (204, 121, 167),
+    (240, 228, 66),
+    (0, 114, 178),
     (213, 94, 0),
-)  # fmt: skip
-"""Okabe and Ito's colours (2008), told apart by colour-blind people; blue first because skin is not blue."""
+)
+"""Okabe and Ito's colours (2008), told apart by colour-blind people; blue first because skin is not
+blue.
+"""
 
 _SAMPLES = 2
 _AMBIENT = np.array([0.20, 0.21, 0.24])
@@ -28,7 +35,9 @@ _RIM = 0.30
 
 
 def track_colour(track_id: int) -> tuple[int, int, int]:
-    """RGB colour of a track; neighbouring ids differ strongly, later rounds through the palette are darker."""
+    """RGB colour of a track; neighbouring ids differ strongly, later rounds through the palette are
+    darker.
+    """
     colour = PALETTE[(track_id - 1) % len(PALETTE)]
     dim = 1.0 - 0.25 * (((track_id - 1) // len(PALETTE)) % 3)
     return tuple(round(c * dim) for c in colour)  # type: ignore[return-value]
@@ -63,7 +72,7 @@ def paint(
     camera: Intrinsics,
     opacity: float = 0.88,
 ) -> NDArray[np.uint8]:
-    """A copy of image (H, W, 3) with meshes (V, 3) in the optical frame drawn in true depth order."""
+    """A copy of image (H, W, 3) with optical-frame meshes (V, 3) drawn in depth order."""
     result = np.array(image, copy=True)
     if not vertices:
         return result

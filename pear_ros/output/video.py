@@ -8,7 +8,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-# Read by OpenCV when its FFmpeg part loads: a codec that is not there is no news, the next one is tried.
+# Read by OpenCV when its FFmpeg part loads: a codec that is not there is no news, the next one is
+# tried.
 os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
 
 import cv2
@@ -25,24 +26,34 @@ CODECS: dict[str, tuple[str, ...]] = {
     ".webm": ("VP80",),
     ".avi": ("MJPG",),
 }
-"""Codecs by file name, best first; OpenCV's wheels often lack H.264, .webm plays in every browser."""
+"""Codecs by file name, best first; OpenCV's wheels often lack H.264, .webm plays in every browser.
+"""
 
 
 class VideoWriter:
-    """Writes RGB pictures of one size to a video; the file appears when the block ends without an error.
+    """Writes RGB pictures of one size to a video; the file appears when the block ends without an
+    error.
 
-    Raises PearError: unknown suffix, no working codec, a picture of another size, no picture at all, or a file
-    that does not read back complete.
+    Raises PearError: unknown suffix, no working codec, a picture of another size, no picture at
+    all, or a file that does not read back complete.
     """
 
     def __init__(self, path: str | Path, rate: float) -> None:
         self.path, self.rate = Path(path), rate
         if self.path.suffix.lower() not in CODECS:
-            raise PearError("unknown kind of video", where=str(path), expected=", ".join(CODECS),
-                            found=self.path.suffix or "no suffix")  # fmt: skip
+            raise PearError(
+                "unknown kind of video",
+                where=str(path),
+                expected=", ".join(CODECS),
+                found=self.path.suffix or "no suffix",
+            )
         if not 0 < rate < 1000:
-            raise PearError("frame rate out of range", where=str(path), expected="above 0 and below 1000",
-                            found=str(rate))  # fmt: skip
+            raise PearError(
+                "frame rate out of range",
+                where=str(path),
+                expected="above 0 and below 1000",
+                found=str(rate),
+            )
         self.frames = 0
         self._stack = ExitStack()
         self._writer: Any = None
@@ -58,8 +69,12 @@ class VideoWriter:
             self._shape = image.shape
             self._writer = self._open(image.shape[1] // 2 * 2, image.shape[0] // 2 * 2)
         if image.shape != self._shape:
-            raise PearError("pictures of different sizes in one video", where=str(self.path),
-                            expected=str(self._shape), found=str(image.shape))  # fmt: skip
+            raise PearError(
+                "pictures of different sizes in one video",
+                where=str(self.path),
+                expected=str(self._shape),
+                found=str(image.shape),
+            )
         # Video codecs store colour at half resolution: odd sizes lose their last row or column.
         even = image[: image.shape[0] // 2 * 2, : image.shape[1] // 2 * 2]
         self._writer.write(np.ascontiguousarray(even[:, :, ::-1]))
@@ -67,7 +82,9 @@ class VideoWriter:
 
     def _open(self, width: int, height: int) -> Any:
         if min(width, height) < 2:
-            raise PearError("picture too small for a video", where=str(self.path), found=f"{width}x{height}")
+            raise PearError(
+                "picture too small for a video", where=str(self.path), found=f"{width}x{height}"
+            )
         level = cv2.utils.logging.getLogLevel()
         cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
         try:
@@ -78,11 +95,17 @@ class VideoWriter:
                     return writer
         finally:
             cv2.utils.logging.setLogLevel(level)
-        raise PearError("OpenCV can write none of the codecs", where=str(self.path),
-                        expected=", ".join(CODECS[self.path.suffix.lower()]))  # fmt: skip
+        raise PearError(
+            "OpenCV can write none of the codecs",
+            where=str(self.path),
+            expected=", ".join(CODECS[self.path.suffix.lower()]),
+        )
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
     ) -> None:
         if self._writer is not None:
             self._writer.release()
@@ -102,5 +125,9 @@ class VideoWriter:
         found = round(reader.get(cv2.CAP_PROP_FRAME_COUNT)) if reader.isOpened() else 0
         reader.release()
         if found != self.frames:
-            raise PearError("video was not written completely", where=str(self.path),
-                            expected=f"{self.frames} pictures", found=str(found))  # fmt: skip
+            raise PearError(
+                "video was not written completely",
+                where=str(self.path),
+                expected=f"{self.frames} pictures",
+                found=str(found),
+            )

@@ -4,6 +4,7 @@ detector.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
@@ -20,17 +21,28 @@ class Detector(Protocol):
         ...
 
 
+@runtime_checkable
+class Confirming(Protocol):
+    """A detector that can also look at one place, at a fraction of the cost of a search."""
+
+    def confirm(self, frame: Frame, believed: Sequence[Box]) -> list[Box | None]:
+        """For each box the person found in it, or None if nobody is there."""
+        ...
+
+
 @dataclass(frozen=True)
 class Policy:
     """How the pipeline uses a detector; a detector may carry one as its attribute `policy`.
 
-    every: the detector runs on every n-th frame while all tracks are healthy, on each frame
-    otherwise. binding: its boxes are crops to be used as they are, and nobody is where it says
-    nobody; otherwise a track's own projected body decides, and the detector only finds, confirms
-    and corrects. crop_scale: side of the square crop over the longer side of the box.
+    search: seconds of frame stamps between calls of `detect` while all tracks are healthy. check:
+    seconds between calls of `confirm`, for detectors that have it. binding: its boxes are used as
+    they are, and nobody is where it says nobody; otherwise a track's own projected body decides,
+    and the detector finds, confirms and corrects. crop_scale: side of the square crop over the
+    longer side of the box.
     """
 
-    every: int = 10
+    search: float = 0.35
+    check: float = 0.35
     binding: bool = False
     crop_scale: float = layout.CROP_SCALE
 

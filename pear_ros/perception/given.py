@@ -28,7 +28,7 @@ class GivenBoxes:
     has nobody in it. source: where the boxes come from, for messages.
     """
 
-    policy = Policy(every=1, binding=True)
+    policy = Policy(search=0.0, binding=True)
 
     def __init__(self, by_key: Mapping[str, Sequence[Box]], source: str = "given boxes") -> None:
         self.by_key = {key: list(found) for key, found in by_key.items()}

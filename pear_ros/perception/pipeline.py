@@ -7,14 +7,14 @@ Pure with respect to its state and its input: the same frames give the same peop
 from __future__ import annotations
 
 import time
-from dataclasses import replace
+from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pear_ros.perception import crop, place, track
-from pear_ros.perception.detect import Detector, policy_of
+from pear_ros.perception.detect import Confirming, Detector, policy_of
 from pear_ros.problems import PearError, Problems
 from pear_ros.types import (
     Box,
@@ -56,15 +56,15 @@ class Pipeline:
     ) -> None:
         self.engine, self.detector = engine, detector
         self.policy = policy_of(detector)
-        self.options = options or track.TrackerOptions(every=self.policy.every)
+        self.options = options or track.TrackerOptions(
+            search=self.policy.search, check=self.policy.check
+        )
         self.problems = problems if problems is not None else Problems()
-        self._tracker = track.Tracker(self.options)
+        self._tracker = track.Tracker(self.options, self.policy.binding)
 
     def reset(self) -> None:
-        """Forgets everybody, as before the first frame; call it between pictures that do not follow
-        another.
-        """
-        self._tracker = track.Tracker(self.options)
+        """Forgets everybody, as before the first frame; for pictures that do not follow another."""
+        self._tracker = track.Tracker(self.options, self.policy.binding)
 
     @property
     def lost(self) -> tuple[int, ...]:
@@ -74,33 +74,33 @@ class Pipeline:
     def process(self, frame: Frame) -> HumanFrame:
         """The people of one frame; none is an ordinary result.
 
-        Raises PearError for a picture that is not (H, W, 3) uint8 and whatever the detector or
+        Raises PearError for a picture that is not (H, W, 3) uint8, and whatever the detector or the
         engine raises.
         """
         height, width = _size(frame)
         intrinsics, calibrated = self._calibration(frame, width, height)
         clock = time.perf_counter
         start = clock()
-        detections = self.detector.detect(frame) if self._tracker.begin(frame.stamp) else None
+        look = self._tracker.begin(frame.stamp)
+        began = clock()
+        answers = self._detect(frame, look)
         detected = clock()
-        tracks, crops = self._crops(frame, detections, width, height)
+        self._update(frame, answers, width, height)
+        tracks, crops = self._crops(width, height)
         tracked = clock()
         output = self.engine.regress(frame.image, crops) if crops else None
         regressed = clock()
         humans: tuple[Human, ...] = ()
         if output is not None:
             humans = self._people(frame, output, tracks, crops, intrinsics, calibrated)
-        placed = clock()
         times = StageTimes(
-            detect=detected - start, track=tracked - detected, place=placed - regressed
+            detect=detected - began,
+            track=began - start + tracked - detected,
+            crop=output.crop_seconds if output is not None else 0.0,
+            network=output.network_seconds if output is not None else 0.0,
+            body=output.body_seconds if output is not None else 0.0,
+            place=clock() - regressed,
         )
-        if output is not None:
-            times = replace(
-                times,
-                crop=output.crop_seconds,
-                network=output.network_seconds,
-                body=output.body_seconds,
-            )
         return HumanFrame(
             frame.stamp, frame.frame_id, width, height, intrinsics, calibrated, humans, times
         )
@@ -113,44 +113,47 @@ class Pipeline:
             self.problems.add("calibration", frame.source, frame.stamp, reason)
         return place.assumed_intrinsics(width, height), False
 
-    def _crops(
-        self, frame: Frame, detections: list[Box] | None, width: int, height: int
-    ) -> tuple[list[track.Track], list[Crop]]:
-        """The tracks to regress in this frame and their squares; unusable boxes are counted and
-        dropped.
-        """
-        usable = None
-        if detections is not None:
-            usable = [
-                box
-                for box in detections
-                if self._square(frame, box, width, height, "box") is not None
-            ]
+    def _detect(self, frame: Frame, look: track.Look) -> _Answers | list[Box] | None:
+        """What the detector says: everybody it finds, its view of each track, or nothing."""
+        if look is track.Look.NONE:
+            return None
+        if look is track.Look.CHECK and isinstance(self.detector, Confirming):
+            return _Answers(self.detector.confirm(frame, [t.box for t in self._tracker.tracks]))
+        return self.detector.detect(frame)
+
+    def _update(
+        self, frame: Frame, answers: _Answers | list[Box] | None, width: int, height: int
+    ) -> None:
+        """Tells the tracker what the detector said; boxes without a usable crop are counted."""
+        if answers is None:
+            self._tracker.skip()
+        elif isinstance(answers, _Answers):
+            self._tracker.check(answers.boxes)
+        else:
+            usable: list[Box] = []
+            for box in answers:
+                try:
+                    crop.square_crop(box, width, height)
+                    usable.append(box)
+                except crop.UnusableBox as error:
+                    self.problems.add("box", frame.source, frame.stamp, str(error))
+            self._tracker.search(usable)
+
+    def _crops(self, width: int, height: int) -> tuple[list[track.Track], list[Crop]]:
+        """The tracks to regress and their squares; tracks that left the picture end."""
         people: list[track.Track] = []
         crops: list[Crop] = []
         gone: list[int] = []
-        for person in self._tracker.update(usable, self.policy.binding):
+        for person in self._tracker.tracks:
             if self.policy.binding and person.state is TrackState.PREDICTED:
                 continue
-            square = self._square(frame, person.box, width, height, "")
-            if square is None:
+            try:
+                crops.append(crop.square_crop(person.box, width, height, self.policy.crop_scale))
+                people.append(person)
+            except crop.UnusableBox:
                 gone.append(person.id)
-                continue
-            people.append(person)
-            crops.append(square)
         self._tracker.drop(gone)
         return people, crops
-
-    def _square(self, frame: Frame, box: Box, width: int, height: int, kind: str) -> Crop | None:
-        """The crop of a box, or None; counted under `kind`, unless that is empty (a track that
-        left).
-        """
-        try:
-            return crop.square_crop(box, width, height, self.policy.crop_scale)
-        except crop.UnusableBox as error:
-            if kind:
-                self.problems.add(kind, frame.source, frame.stamp, str(error))
-            return None
 
     def _people(
         self,
@@ -211,6 +214,13 @@ class Pipeline:
         # The tracker may have found two of them to be one person.
         ended = set(self.lost)
         return tuple(h for h in humans if h.track_id not in ended)
+
+
+@dataclass(frozen=True)
+class _Answers:
+    """What `Confirming.confirm` said about the tracks, in their order."""
+
+    boxes: list[Box | None]
 
 
 def joint_confidence(

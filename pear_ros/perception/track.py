@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from enum import IntEnum
 
 import numpy as np
 
@@ -21,22 +22,36 @@ KEYPOINT_MARGIN = 1.10
 _BODY = slice(0, len(anatomy.BODY_JOINTS))
 
 
+class Look(IntEnum):
+    """What the detector should do for a frame: nothing, look where people are believed to be, or
+    everywhere.
+    """
+
+    NONE = 0
+    CHECK = 1
+    SEARCH = 2
+
+
 @dataclass(frozen=True)
 class TrackerOptions:
-    """Thresholds of the tracker; overlaps are intersection over union.
+    """Thresholds of the tracker; times are seconds of frame stamps, overlaps intersection over
+    union.
 
-    timeout: seconds of frame stamps a person may go undetected before the track ends. every: frames
-    between detector calls while all tracks are healthy. match: least overlap of a detection with
-    the track it confirms. agree: overlap from which the track's own box is trusted more than the
-    detector's. drift: overlap of the box that was cropped and the body found in it, under which a
-    track is weak. same: mean distance of two tracks' body joints, over the side of their box, under
-    which they are one person seen twice.
+    timeout: how long a person may go undetected before the track ends. search, check: how often to
+    look everywhere and at the known people (see `detect.Policy`). hurry: how often to search while
+    nobody is known or somebody is missed. match: least overlap of a detection with the track it
+    confirms. agree: overlap from which the track's own box is kept, so that crops do not jump.
+    drift: overlap of the box that was cropped and the body found in it, under which the detector is
+    asked. same: mean distance of two tracks' body joints, over the side of their box, under which
+    they are one person seen twice.
     """
 
     timeout: float = 1.0
-    every: int = 10
+    search: float = 0.35
+    check: float = 0.35
+    hurry: float = 0.1
     match: float = 0.2
-    agree: float = 0.5
+    agree: float = 0.7
     drift: float = 0.4
     same: float = 0.08
 
@@ -62,89 +77,116 @@ class Track:
     drifting: bool = False
 
     @property
-    def weak(self) -> bool:
-        """The detector should look at the next frame."""
-        return self.drifting or self.detections < 2 or self.state is TrackState.PREDICTED
+    def doubtful(self) -> bool:
+        """Somebody should search for this person."""
+        return self.drifting or self.state is TrackState.PREDICTED
 
 
 class Tracker:
     """Turns detections and projected bodies into tracks with ids that are never given twice.
 
-    Per frame: `begin`, then `update` with the detections (None if the detector did not run), then
-    `observe` with what was regressed in the boxes of `tracks`.
+    Per frame: `begin`, then one of `skip`, `check` and `search` with what the detector said, then
+    `observe` with the bodies regressed in the boxes of the tracks.
     """
 
-    def __init__(self, options: TrackerOptions | None = None) -> None:
+    def __init__(self, options: TrackerOptions | None = None, binding: bool = False) -> None:
+        """binding: tracks take the detector's boxes as they are (see `detect.Policy`)."""
         self.options = options or TrackerOptions()
+        self.binding = binding
         self.tracks: tuple[Track, ...] = ()
         self.lost: tuple[Track, ...] = ()
         """Tracks that ended in the present frame, state LOST."""
         self._next_id = 0
-        self._frames_since_detection = 0
-        self._stamp: int | None = None
+        self._stamp = self._searched_at = self._looked_at = 0
+        self._started = False
 
-    def begin(self, stamp: int) -> bool:
-        """Moves the tracks on to a frame's stamp (nanoseconds); says whether the detector should
-        run.
+    def begin(self, stamp: int) -> Look:
+        """Moves the tracks on to a frame's stamp (nanoseconds) and says how to look at the frame.
 
         Stamps that jump back (a bag that starts over) end all tracks.
         """
-        previous, self._stamp = self._stamp, stamp
+        step, self._stamp = (stamp - self._stamp) * 1e-9, stamp
+        since_search, since_look = (
+            (stamp - self._searched_at) * 1e-9,
+            (stamp - self._looked_at) * 1e-9,
+        )
         self.lost = ()
-        self._frames_since_detection += 1
-        if previous is None or not self.tracks:
-            return True
-        if stamp < previous:
+        if step < 0:
             self._end(self.tracks)
-            return True
-        gap = stamp - previous > self.options.timeout * 1e9
+        if not self._started or step <= 0:
+            self._started = True
+            return Look.SEARCH
         self.tracks = tuple(_moved(t, stamp) for t in self.tracks)
-        due = self._frames_since_detection >= self.options.every
-        return due or gap or any(t.weak for t in self.tracks)
+        urgent = (
+            not self.tracks or step > self.options.timeout or any(t.doubtful for t in self.tracks)
+        )
+        if since_search >= (
+            min(self.options.hurry, self.options.search) if urgent else self.options.search
+        ):
+            return Look.SEARCH
+        if not self.tracks:
+            return Look.NONE
+        fresh = any(t.detections < 2 for t in self.tracks)
+        return Look.CHECK if fresh or urgent or since_look >= self.options.check else Look.NONE
 
-    def update(self, detections: Sequence[Box] | None, binding: bool = False) -> tuple[Track, ...]:
-        """Confirms, starts and ends tracks; returns those that are seen or predicted in this frame.
+    def skip(self) -> None:
+        """The detector did not look: everybody is where they were heading."""
+        self.tracks = tuple(
+            t if t.state is TrackState.PREDICTED else replace(t, state=TrackState.TRACKED)
+            for t in self.tracks
+        )
 
-        binding: a confirmed track takes the detector's box as it is (see `detect.Policy`).
-        """
-        stamp = self._stamp if self._stamp is not None else 0
-        if detections is None:
-            self.tracks = tuple(
-                t if t.state is TrackState.PREDICTED else replace(t, state=TrackState.TRACKED)
-                for t in self.tracks
-            )
-            return self.tracks
-        self._frames_since_detection = 0
+    def check(self, answers: Sequence[Box | None]) -> None:
+        """Confirms the tracks, in their order, or finds them missing."""
+        self._looked_at = self._stamp
+        kept: list[Track] = []
+        ended: list[Track] = []
+        for track, box in zip(self.tracks, answers, strict=True):
+            if box is not None:
+                overlap = boxes.iou(boxes.as_rows([track.box]), boxes.as_rows([box]))[0, 0]
+                kept.append(self._confirmed(track, box, float(overlap)))
+            elif self._stale(track):
+                ended.append(track)
+            else:
+                kept.append(replace(track, state=TrackState.PREDICTED))
+        self.tracks = tuple(kept)
+        self._end(ended)
+
+    def search(self, detections: Sequence[Box]) -> None:
+        """Confirms, starts and ends tracks."""
+        self._looked_at = self._searched_at = self._stamp
         pairs = associate(self.tracks, detections, self.options.match)
         kept: list[Track] = []
         ended: list[Track] = []
         for i, track in enumerate(self.tracks):
             if i in pairs:
-                box, overlap = detections[pairs[i][0]], pairs[i][1]
-                own = not binding and overlap >= self.options.agree
-                kept.append(
-                    replace(
-                        track,
-                        state=TrackState.TRACKED,
-                        box=replace(track.box, score=box.score) if own else box,
-                        detections=track.detections + 1,
-                        detected_at=stamp,
-                        drifting=False,
-                    )
-                )
-            elif track.detections >= 2 and stamp - track.detected_at <= self.options.timeout * 1e9:
-                kept.append(replace(track, state=TrackState.PREDICTED))
-            else:
-                # One single detection that the next look does not confirm was a false alarm.
+                kept.append(self._confirmed(track, detections[pairs[i][0]], pairs[i][1]))
+            elif track.detections < 2 or self._stale(track):
+                # One single detection that the next search does not confirm was a false alarm.
                 ended.append(track)
+            else:
+                kept.append(replace(track, state=TrackState.PREDICTED))
         taken = {j for j, _ in pairs.values()}
         for j, box in enumerate(detections):
             if j not in taken:
-                kept.append(Track(self._next_id, TrackState.NEW, box, 1, stamp))
+                kept.append(Track(self._next_id, TrackState.NEW, box, 1, self._stamp))
                 self._next_id += 1
-        self._end(ended)
         self.tracks = tuple(kept)
-        return self.tracks
+        self._end(ended)
+
+    def _confirmed(self, track: Track, box: Box, overlap: float) -> Track:
+        own = not self.binding and track.body is not None and overlap >= self.options.agree
+        return replace(
+            track,
+            state=TrackState.TRACKED,
+            box=replace(track.box, score=box.score) if own else box,
+            detections=track.detections + 1,
+            detected_at=self._stamp,
+            drifting=False,
+        )
+
+    def _stale(self, track: Track) -> bool:
+        return self._stamp - track.detected_at > self.options.timeout * 1e9
 
     def observe(
         self, ids: Sequence[int], keypoints: Sequence[FloatArray], width: int, height: int
@@ -152,7 +194,7 @@ class Tracker:
         """Takes each person's projected key points (J, 2), pixels, as the place to look in the next
         frame.
         """
-        stamp = self._stamp if self._stamp is not None else 0
+        stamp = self._stamp
         found = dict(zip(ids, keypoints, strict=True))
         moved: list[Track] = []
         ended: list[Track] = []
@@ -179,7 +221,7 @@ class Tracker:
                 replace(track, body=box, body_at=stamp, velocity=velocity, drifting=drifting)
             )
         self.tracks = tuple(moved)
-        self.lost += tuple(replace(t, state=TrackState.LOST) for t in ended)
+        self._end(ended)
 
     def drop(self, ids: Sequence[int]) -> None:
         """Ends tracks whose box turned out to be unusable."""

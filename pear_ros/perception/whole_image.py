@@ -13,7 +13,7 @@ class WholeImage:
     black margins), as in PEAR's single-person script (facts section 2).
     """
 
-    policy = Policy(every=1, binding=True, crop_scale=1.0)
+    policy = Policy(search=0.0, binding=True, crop_scale=1.0)
 
     def detect(self, frame: Frame) -> list[Box]:
         height, width = frame.image.shape[:2]

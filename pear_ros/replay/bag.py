@@ -1,4 +1,6 @@
-"""A rosbag2 bag of any kind: an .mcap or .db3 file, or a folder of them with or without metadata.yaml."""
+"""A rosbag2 bag of any kind: an .mcap or .db3 file, or a folder of them with or without
+metadata.yaml.
+"""
 
 from __future__ import annotations
 
@@ -31,8 +33,8 @@ READERS: dict[str, type[McapReader] | type[SqliteReader]] = {
 class Bag:
     """An open bag; use it in a `with` statement.
 
-    topics: all of them, in the order of the bag. Files of a folder that cannot be opened are counted as
-    problems; where none can, the first reason is raised as PearError.
+    topics: all of them, in the order of the bag. Files of a folder that cannot be opened are
+    counted as problems; where none can, the first reason is raised as PearError.
     """
 
     def __init__(self, path: Path | str, problems: Problems) -> None:
@@ -127,7 +129,9 @@ class Bag:
                 shutil.copyfileobj(packed, out)
         except (zstd.ZstdError, EOFError) as error:
             if not target.stat().st_size:
-                raise PearError("file cannot be unpacked", where=str(file), found=str(error)) from None
+                raise PearError(
+                    "file cannot be unpacked", where=str(file), found=str(error)
+                ) from None
             self._problems.add("truncated", str(file), 0, f"compressed file is cut off: {error}")
         return target
 
@@ -167,7 +171,9 @@ def _open_file(path: Path) -> Storage:
     if reader is not None and not head:
         raise PearError("empty bag file", where=str(path))
     expected = "an MCAP file, an sqlite3 database of rosbag2, or a folder of them"
-    raise PearError("not a bag", where=str(path), expected=expected, found=head[:8].hex(" ") or "nothing")
+    raise PearError(
+        "not a bag", where=str(path), expected=expected, found=head[:8].hex(" ") or "nothing"
+    )
 
 
 def _read_metadata(path: Path) -> dict[str, Any]:

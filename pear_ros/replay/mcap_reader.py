@@ -1,7 +1,7 @@
 """MCAP files to messages, with or without their index; what is damaged is reported and left out.
 
-A complete file is read by its chunk index. A file that was cut off (no footer, half a chunk) is walked
-record by record instead, and everything before the cut is still there.
+A complete file is read by its chunk index. A file that was cut off (no footer, half a chunk) is
+walked record by record instead, and everything before the cut is still there.
 """
 
 from __future__ import annotations
@@ -55,7 +55,9 @@ class McapReader:
     def _open(self) -> None:
         if self._view[: len(mcap.MAGIC)] != mcap.MAGIC:
             found = bytes(self._view[:8]).hex(" ")
-            raise PearError("not an MCAP file", where=self.where, expected="MCAP magic", found=found)
+            raise PearError(
+                "not an MCAP file", where=self.where, expected="MCAP magic", found=found
+            )
         try:
             self._read_summary()
         except (mcap.BrokenRecord, ValueError) as error:
@@ -63,7 +65,9 @@ class McapReader:
         if self.damage or not self._channels:
             self._walk()
         if not self._channels:
-            raise PearError("no topic can be read", where=self.where, found=self.damage or "an empty bag")
+            raise PearError(
+                "no topic can be read", where=self.where, found=self.damage or "an empty bag"
+            )
 
     @property
     def topics(self) -> list[Topic]:
@@ -90,7 +94,8 @@ class McapReader:
         waiting: list[tuple[int, int, RawMessage]] = []
         order = 0
         for part in sorted(self._parts, key=lambda part: part.start_time):
-            # Chunks may overlap in time, but nothing of this or a later one is older than its start.
+            # Chunks may overlap in time, but nothing of this or a later one is older than its
+            # start.
             while waiting and waiting[0][0] < part.start_time:
                 yield heapq.heappop(waiting)[2]
             try:
@@ -165,7 +170,9 @@ class McapReader:
             self._channels[channel.id] = channel
 
     def _walk(self) -> None:
-        """Find chunks, schemas and channels without an index, up to the first record that is cut off."""
+        """Find chunks, schemas and channels without an index, up to the first record that is cut
+        off.
+        """
         self._parts, self._counts = [], None
         at, end = len(mcap.MAGIC), len(self._view)
         while at + mcap.RECORD_HEAD.size <= end:
@@ -175,6 +182,8 @@ class McapReader:
                 return
             if start + size > end:
                 self.damage = self.damage or f"bag is cut off at byte {at}"
+                if opcode != mcap.CHUNK:
+                    return
             content = self._view[start : min(start + size, end)]
             # What is wrong inside is counted when the messages are read; here only names are wanted.
             with suppress(mcap.BrokenRecord):

@@ -1,7 +1,7 @@
 """Records of the MCAP container: opcodes, packing, parsing and chunk compression.
 
-Source: the MCAP specification (mcap.dev/spec), version 0. Numbers are little-endian; a string is its
-length (uint32) and UTF-8 bytes; a record is an opcode, its length (uint64) and its content.
+Source: the MCAP specification (mcap.dev/spec), version 0. Numbers are little-endian; a string is
+its length (uint32) and UTF-8 bytes; a record is an opcode, its length (uint64) and its content.
 """
 
 from __future__ import annotations
@@ -27,7 +27,9 @@ RECORD_HEAD = struct.Struct("<BQ")
 MESSAGE_HEAD = struct.Struct("<HIQQ")
 """Channel id, sequence, log time, publish time; the payload follows."""
 CHUNK_HEAD = struct.Struct("<QQQI")
-"""First and last log time, uncompressed size and CRC; compression, its length and the records follow."""
+"""First and last log time, uncompressed size and CRC; compression, its length and the records
+follow.
+"""
 
 
 class BrokenRecord(ValueError):
@@ -102,8 +104,8 @@ def parse_channel(data: memoryview) -> Channel:
 def unpack_chunk(data: memoryview) -> memoryview:
     """The records inside a chunk, decompressed and checked against size and CRC.
 
-    Of an uncompressed chunk that is cut off the part that is there, so that `records` finds the cut.
-    Raises: BrokenRecord where the chunk is damaged or its compression unknown.
+    Of an uncompressed chunk that is cut off the part that is there, so that `records` finds the
+    cut. Raises: BrokenRecord where the chunk is damaged or its compression unknown.
     """
     cursor = Cursor(data)
     _, _, size, crc = cursor.unpack("QQQI")
@@ -129,7 +131,7 @@ def _decompress(packed: memoryview, compression: str, size: int) -> memoryview:
             # Bounded by the size the chunk claims, so that a small file cannot fill the memory.
             return memoryview(decompressor.decompress(packed, max_length=size + 1))
         if compression == "lz4":
-            import lz4.frame
+            import lz4.frame  # type: ignore[import-untyped]
 
             return memoryview(lz4.frame.LZ4FrameDecompressor().decompress(packed, size + 1))
     except (zstd.ZstdError, RuntimeError, EOFError, MemoryError, OverflowError) as error:

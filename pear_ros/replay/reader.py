@@ -28,8 +28,8 @@ class BagFrame:
 class FrameReader:
     """Reads the pictures of one topic of an open bag.
 
-    topic: which one; the most likely where None. info_topic: its CameraInfo; the one beside the pictures
-    where None. Raises: PearError where the bag has no such pictures.
+    topic: which one; the most likely where None. info_topic: its CameraInfo; the one beside the
+    pictures where None. Raises: PearError where the bag has no such pictures.
     """
 
     def __init__(
@@ -48,6 +48,8 @@ class FrameReader:
         self._rectified = is_rectified(self.topic)
         self._intrinsics: Intrinsics | None = None
         self._complained = False
+        self.failures: list[str] = []
+        """Why pictures were left out, one reason each."""
 
     def read(self, others: Collection[str] = ()) -> Iterator[BagFrame | RawMessage]:
         """Frames of the topic and messages of other topics as they are, in order of log time.
@@ -75,6 +77,7 @@ class FrameReader:
             pixels = images.decode(image)
         except images.ImageError as error:
             self._problems.add(error.kind, topic.name, _stamp(message), str(error))
+            self.failures.append(str(error))
             return None
         # A header without a stamp says nothing; the time of recording then stands for it.
         stamp = image.stamp or message.stamp
@@ -116,16 +119,19 @@ class FrameReader:
             fitted = camera_info.fitted(self._intrinsics, width, height)
             if fitted is None:
                 k = self._intrinsics
-                reason = f"{self.info_topic} is for {k.width}x{k.height}, the pictures are {width}x{height}"
+                sizes = f"{k.width}x{k.height}, the pictures are {width}x{height}"
+                reason = f"{self.info_topic} is for {sizes}"
         if reason and not self._complained:
             # Once for the whole topic: it is one fault, however many pictures suffer from it.
             self._complained = True
-            self._problems.add("calibration", self.topic.name, stamp, f"{reason}; camera is assumed")
+            self._problems.add(
+                "calibration", self.topic.name, stamp, f"{reason}; camera is assumed"
+            )
         return fitted
 
 
 def _stamp(message: RawMessage) -> int:
-    """Stamp of a picture that could not be read: its own if that much is there, else the recording's."""
+    """Stamp of a broken picture: its own if that much is there, else the recording's."""
     try:
         return CdrReader(message.data).header()[0] or message.stamp
     except PearError:

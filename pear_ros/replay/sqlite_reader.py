@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import sqlite3
 import struct
+import tempfile
 from collections.abc import Collection, Iterator
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -21,40 +25,86 @@ class SqliteReader:
         self.damage = ""
         if path.stat().st_size == 0:
             raise PearError("empty bag file", where=self.where)
-        self._db = _connect(path)
+        self._stack = ExitStack()
+        self.damage = _cut_off(path)
+        whole = self._whole_pages(path) if self.damage else path
+        self._db = _connect(whole)
         try:
             self._by_id = self._read_topics()
         except sqlite3.DatabaseError as error:
-            self._db.close()
+            self.close()
             raise PearError("not a rosbag2 database", where=self.where, found=str(error)) from None
         if not self._by_id:
-            self._db.close()
+            self.close()
             raise PearError("no topic can be read", where=self.where, found="an empty bag")
-        self.damage = _cut_off(path)
+
+    def _whole_pages(self, path: Path) -> Path:
+        """A copy without the last, incomplete page, whose lost part SQLite would take for zeros."""
+        size = path.stat().st_size
+        rest = size % _page_size(path)
+        if not rest:
+            return path
+        folder = self._stack.enter_context(tempfile.TemporaryDirectory(prefix="pear-bag-"))
+        copy = Path(folder) / path.name
+        shutil.copyfile(path, copy)
+        os.truncate(copy, size - rest)
+        return copy
 
     @property
     def topics(self) -> list[Topic]:
         return list(self._by_id.values())
 
     def messages(self, names: Collection[str], report: Report) -> Iterator[RawMessage]:
-        """Messages of the named topics in order of log time; in order of recording if damaged."""
-        wanted = [number for number, topic in self._by_id.items() if topic.name in names]
+        """Messages of the named topics in order of log time.
+
+        Where the database is damaged, what can be found of it follows in order of recording.
+        """
+        wanted = {number for number, topic in self._by_id.items() if topic.name in names}
         marks = ",".join("?" * len(wanted))
-        # The time index of a damaged file may point anywhere; the table itself is read up to the damage.
-        table, order = ("messages NOT INDEXED", "id") if self.damage else ("messages", "timestamp, id")
-        query = f"SELECT topic_id, timestamp, data FROM {table} WHERE topic_id IN ({marks}) ORDER BY {order}"
+        last = (-1, -1)
+        if not self.damage:
+            query = (
+                f"SELECT timestamp, id, topic_id, data FROM messages WHERE topic_id IN ({marks})"
+                " ORDER BY timestamp, id"
+            )
+            try:
+                for row in self._db.execute(query, sorted(wanted)):
+                    last = row[:2]
+                    yield RawMessage(self._by_id[row[2]], row[0], memoryview(row[3]))
+                return
+            except (sqlite3.DatabaseError, TypeError) as error:
+                self.damage = f"bag is damaged: {error}"
+        report("truncated", f"{self.damage}; what can be found of it is read")
+        for number in self._numbers():
+            row = self._row(number)
+            if row is not None and row[2] in wanted and row[:2] > last:
+                yield RawMessage(self._by_id[row[2]], row[0], memoryview(row[3]))
+
+    def _numbers(self) -> list[int]:
+        """Ids of the messages before the first damaged page of the table and behind the last."""
+        found: set[int] = set()
+        for order in ("ASC", "DESC"):
+            with suppress(sqlite3.DatabaseError):
+                query = f"SELECT id FROM messages NOT INDEXED ORDER BY id {order}"
+                for (number,) in self._db.execute(query):
+                    if number in found:
+                        break
+                    found.add(number)
+        return sorted(found)
+
+    def _row(self, number: int) -> tuple[int, int, int, bytes] | None:
+        query = "SELECT timestamp, id, topic_id, data FROM messages NOT INDEXED WHERE id = ?"
         try:
-            for number, stamp, data in self._db.execute(query, wanted):
-                if isinstance(stamp, int) and isinstance(data, bytes):
-                    yield RawMessage(self._by_id[number], stamp, memoryview(data))
-        except (sqlite3.DatabaseError, OverflowError) as error:
-            report("truncated", f"database is damaged or cut off: {error}; what lies before is read")
-        else:
-            if self.damage:
-                report("truncated", f"{self.damage}; what can be read is read")
+            row = self._db.execute(query, (number,)).fetchone()
+        except sqlite3.DatabaseError:
+            return None
+        kinds = (int, int, int, bytes)
+        sound = row is not None and all(map(isinstance, row, kinds))
+        return row if sound else None
 
     def close(self) -> None:
         self._db.close()
+        self._stack.close()
 
     def _read_topics(self) -> dict[int, Topic]:
         definitions: dict[str, tuple[str, str]] = {}
@@ -88,14 +138,18 @@ class SqliteReader:
         return {row[1] for row in self._db.execute(f"PRAGMA table_info({table})")}
 
 
+def _page_size(path: Path) -> int:
+    with path.open("rb") as file:
+        (size,) = struct.unpack_from(">H", file.read(18).ljust(18, b"\0"), 16)
+    # 1 stands for 65536, which does not fit; 0 is no database, which SQLite itself will say.
+    return {0: 4096, 1: 65536}.get(size, int(size))
+
+
 def _cut_off(path: Path) -> str:
     """What is missing at the end of the file according to its header, empty where nothing is."""
     with path.open("rb") as file:
-        head = file.read(100)
-    (page_size,) = struct.unpack_from(">H", head, 16)
-    (pages,) = struct.unpack_from(">I", head, 28)
-    expected = (65536 if page_size == 1 else page_size) * pages
-    size = path.stat().st_size
+        (pages,) = struct.unpack_from(">I", file.read(32).ljust(32, b"\0"), 28)
+    expected, size = _page_size(path) * pages, path.stat().st_size
     return "" if size >= expected else f"bag is cut off: {size} of {expected} bytes are there"
 
 

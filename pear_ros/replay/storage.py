@@ -14,9 +14,9 @@ Report = Callable[[str, str], None]
 class Topic:
     """A topic of a bag.
 
-    definition, encoding: text of the message definition ("ros2msg" or "ros2idl"), empty where the bag
-    has none. digest: RIHS01 type hash or empty. qos: offered QoS profiles as the bag stores them (YAML).
-    count: messages, or None where the bag does not say.
+    definition, encoding: text of the message definition ("ros2msg" or "ros2idl"), empty where the
+    bag has none. digest: RIHS01 type hash or empty. qos: offered QoS profiles as the bag stores
+    them (YAML). count: messages, or None where the bag does not say.
     """
 
     name: str

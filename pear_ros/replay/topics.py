@@ -13,7 +13,7 @@ _NO_COLOUR = ("depth", "disparity", "mask", "segmentation", "thermal", "infra", 
 
 
 def image_topics(topics: Sequence[Topic]) -> list[Topic]:
-    """Topics of pictures, most likely first: colour before depth and masks, raw before compressed."""
+    """Topics of pictures, most likely first: colour before depth, raw before compressed."""
 
     def rank(topic: Topic) -> tuple[bool, bool, bool]:
         name = topic.name.lower()
@@ -43,7 +43,9 @@ def choose_image_topic(topics: Sequence[Topic], name: str | None, where: str) ->
                 raise PearError(f"{wanted} holds no pictures", where=where,
                                 expected=" or ".join(IMAGE_TYPES), found=topic.type)  # fmt: skip
         found = names or "no topic with pictures"
-        raise PearError(f"no topic {wanted}", where=where, expected="a topic of the bag", found=found)
+        raise PearError(
+            f"no topic {wanted}", where=where, expected="a topic of the bag", found=found
+        )
     if not candidates:
         found = ", ".join(f"{t.name} ({t.type})" for t in topics[:10]) or "no topics"
         raise PearError("no topic with pictures", where=where,

@@ -36,6 +36,16 @@ def eye_rim(source: Source, side: str) -> Index:
     return np.flatnonzero(_corners(source, f"eye_cavity.{side}") & _corners(source, "head"))
 
 
+def rim_of_cut(source: Source) -> NDArray[np.bool_]:
+    """(V,) mask of the ring where the painted head meets the body."""
+    return _corners(source, "body") & _corners(source, "head")
+
+
+def inner_surface(source: Source) -> NDArray[np.bool_]:
+    """(V,) mask of sockets, mouth cavity and tongue."""
+    return _corners(source, "mouth_cavity", "tongue", "eye_cavity.L", "eye_cavity.R")
+
+
 def flame_masks(source: Source, ids: Index, faces: Index, weights: Array, head: Array) -> dict[
     str, Index
 ]:  # fmt: skip
@@ -51,10 +61,9 @@ def flame_masks(source: Source, ids: Index, faces: Index, weights: Array, head: 
     """
     x, y, z = head.T * 1000
     w = weights[ids]
-    cut = _corners(source, "body")[ids]
+    cut = rim_of_cut(source)[ids]
     skin = _corners(source, "head")[ids]
-    inside = _corners(source, "mouth_cavity", "tongue", "eye_cavity.L", "eye_cavity.R")[ids]
-    outer = skin & ~inside
+    outer = skin & ~inner_surface(source)[ids]
     boundary = grow(cut, faces, SEAM_RINGS)
     neck = (w[:, JOINT["neck"]] + w[:, : JOINT["neck"]].sum(1) >= 0.5) & ~boundary
     ball = {s: w[:, JOINT[f"{s}_eye_smplhf"]] > 0.5 for s in ("left", "right")}
@@ -62,17 +71,20 @@ def flame_masks(source: Source, ids: Index, faces: Index, weights: Array, head: 
     def near(seed: Index, rings: int) -> NDArray[np.bool_]:
         return grow(np.isin(ids, seed), faces, rings) & skin
 
-    ears = {s: outer & (sign * x > 62) & (z > -115) & (z < -45) & (y > -55) & (y < 12)
+    ears = {s: outer & (sign * x > 66) & (z > -110) & (z < -60) & (y > -53) & (y < 10)
             for s, sign in (("left", 1), ("right", -1))}  # fmt: skip
     ear = ears["left"] | ears["right"]
-    lips = near(mouth_line(source), 4)
+    bow = (x / 26) ** 2  # the borders of the lips meet in the corners
+    lips = near(mouth_line(source), 10) & (y > -82.5 + 9 * bow) & (y < -63 - 7 * bow) & (bow < 1)
     nose = outer & (np.abs(x) < 20) & (y < -4) & (y > -53) & (z > 5) & (np.abs(x) < 6 - 0.45 * y)
     sockets = {s: near(eye_rim(source, s[0].upper()), 6) | (_corners(source, f"eye_cavity.{t}")[ids])
                for s, t in (("left", "L"), ("right", "R"))}  # fmt: skip
     front = outer & ~neck & ~boundary & ~ear
-    forehead = front & (y > 18) & (y < 62) & (z > -40) & (np.abs(x) < 62)
-    scalp = front & ~forehead & ((y > 55) | (z < -75)) & (y > -60)
-    face = front & (y < 35) & (y > -118) & (z > -62) & ~scalp
+    # The hair line runs over the forehead and down in front of the ears.
+    hair_line = np.where(z > -45, 62.0, np.where(z > -75, 20.0, -62.0))
+    scalp = front & (y > hair_line)
+    forehead = front & ~scalp & (y > 20)
+    face = front & ~scalp & ~forehead & (y > -118) & (z > -66)
     masks = {
         "face": face | lips | nose | sockets["left"] | sockets["right"],
         "neck": neck, "boundary": boundary, "lips": lips, "nose": nose, "scalp": scalp,

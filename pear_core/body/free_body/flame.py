@@ -6,12 +6,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pear_core.body.free_body import shape_basis
+from pear_core.body.free_body import body_parts, joint_regressor, shape_basis
 from pear_core.body.free_body.skeleton import JOINT
 from pear_core.body.free_body.source import Array, Index, Source
 
-# FLAME joints global, neck, jaw, left eye, right eye sit where these SMPL-X joints sit:
-# FLAME's "global" carries the neck, FLAME's "neck" turns the skull.
+# FLAME's "global" carries what the SMPL-X neck carries, FLAME's "neck" turns the skull; neck,
+# jaw and eyes sit where these SMPL-X joints sit.
 FLAME_FROM_SMPLX = [JOINT[n] for n in ("neck", "head", "jaw", "left_eye_smplhf", "right_eye_smplhf")]
 
 
@@ -78,10 +78,16 @@ def build(
 
     head_weights = weights[ids][:, FLAME_FROM_SMPLX].copy()
     head_weights[:, 0] += 1 - head_weights.sum(axis=1)
-    balls = {j: np.flatnonzero(head_weights[:, k] > 0.5)
+    means = {j: np.flatnonzero(head_weights[:, k] > 0.5)
              for k, j in enumerate(FLAME_FROM_SMPLX) if k >= 3}  # fmt: skip
-    regressor, report = shape_basis.joint_regressor(
-        aligned, head_mirror, ~moved[ids], balls, only=FLAME_FROM_SMPLX
+    # The head ends above the neck joint, so its root is the middle of the rim of the cut.
+    means[FLAME_FROM_SMPLX[0]] = np.flatnonzero(body_parts.rim_of_cut(source)[ids])
+    regressor = joint_regressor.fit(
+        aligned.vertices[:100], aligned.joints[:100], head_mirror, ~moved[ids], means,
+        FLAME_FROM_SMPLX,
+    )  # fmt: skip
+    report = joint_regressor.judge(
+        regressor, aligned.vertices[100:400], aligned.joints[100:400], FLAME_FROM_SMPLX[1:]
     )
     origin = anchor.mean(axis=0) + eyes
     return Head(ids, sub_faces(source.faces, ids, len(weights)), basis, head_weights,

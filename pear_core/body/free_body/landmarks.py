@@ -19,10 +19,10 @@ The `smplx` library looks the row up by minus the yaw: 0..39 first, then the oth
 
 # Left half of the face in mm, x outwards, y up, origin between the eyes; z from the surface.
 _BROW = [(11.0, 13.0), (21.0, 17.0), (32.0, 19.0), (43.0, 17.5), (53.0, 11.5)]
-_NOSTRIL = [(0.0, -46.5), (7.0, -45.5), (13.0, -43.0)]
-_UPPER_LIP = [(0.0, -66.5), (6.5, -65.0), (16.0, -68.0)]
-_CORNER = (25.5, -72.5)
-_LOWER_LIP = [(17.0, -80.5), (9.0, -85.0), (0.0, -86.5)]
+_NOSTRIL = [(0.0, -49.5), (7.5, -48.0), (14.0, -46.0)]
+_UPPER_LIP = [(0.0, -65.0), (5.5, -63.8), (15.0, -66.5)]
+_CORNER = (25.0, -72.0)
+_LOWER_LIP = [(16.5, -78.0), (9.0, -81.0), (0.0, -82.0)]
 _CONTOUR_CENTRE_Y = -30.0  # mm; contour points are spread by angle around this height
 _CONTOUR_TOP = 23.0  # degrees above horizontal of the first and last contour point
 

@@ -9,6 +9,7 @@ import numpy as np
 from pear_core.body.free_body.source import Array, Source
 
 STATURE_RANGE = (1.45, 2.05)  # metres; samples outside are drawn again
+ORDINARY_HEIGHT = 0.37  # height slider that gives ordinary statures
 
 # Local sliders that add identity without breaking left/right symmetry, and their spread.
 _LOCAL_SPREAD = (
@@ -40,7 +41,7 @@ def draw(rng: np.random.Generator, count: int, source: Source) -> tuple[dict, di
         "age": 2 / 3 + rng.beta(1.0, 1.6, count) / 3,
         "muscle": rng.beta(2.5, 2.5, count),
         "weight": rng.beta(2.0, 2.2, count),
-        "height": np.clip(rng.normal(0.37, 0.1, count), 0, 1),
+        "height": np.clip(rng.normal(ORDINARY_HEIGHT, 0.1, count), 0, 1),
         "proportions": rng.beta(2.0, 2.0, count),
         "cupsize": rng.beta(2.0, 2.0, count),
         "firmness": rng.beta(2.0, 2.0, count),

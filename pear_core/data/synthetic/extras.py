@@ -97,7 +97,7 @@ def _constant(colour: FloatArray, rng: np.random.Generator) -> Pattern:
     grain = waves(rng, 0.03, 4)
 
     def pattern(points: FloatArray) -> FloatArray:
-        gain = 1 + 0.2 * np.sin(points[:, :1] * 800) + 0.1 * grain(points)[:, None]
+        gain = 1 + 0.08 * np.sin(points[:, :1] * 600) + 0.12 * grain(points)[:, None]
         return np.clip(colour * gain, 0, 1).astype(np.float32)
 
     return pattern

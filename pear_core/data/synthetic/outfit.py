@@ -172,7 +172,7 @@ def paint(
     hair = wear.hair > 0
     if hair.any():
         strands = np.sin(points[hair, 0] * 900 + 5 * np.sin(points[hair, 1] * 60 + outfit.seed % 7))
-        out[hair] = outfit.hair * (1 + 0.18 * strands[:, None])
+        out[hair] = outfit.hair * (1 + 0.08 * strands[:, None])
     top = wear.top.copy()
     if outfit.open_front > 0:
         inside = top & (points[:, 2] > canvas.joint("spine3")[2]) & (np.abs(points[:, 0]) < outfit.open_front)

@@ -66,6 +66,7 @@ class Studio:
         self.canvas: Canvas = build_canvas(assets)
         self.identities = Identities.of(assets)
         self.pool = backgrounds.build_pool(seed, pool_size)
+        self.head_points = np.flatnonzero(self.canvas.head_weight > 0.5)
         rng = np.random.default_rng(0)
         self.fit_points = np.sort(rng.choice(len(self.canvas.points), _FIT_POINTS, replace=False))
 
@@ -109,7 +110,7 @@ class Studio:
         patterns: list[Any] = []
         pieces = self._pieces(rng, plan.people[0], vertices[0], joints[0], patterns)
         dressed = pieces[0].vertices
-        view = sample_view(rng, dressed, plan.cut, self.fit_points)
+        view = sample_view(rng, dressed, plan.cut, self.head_points, self.fit_points)
         labelled = len(pieces)
         for other, bones, person in zip(vertices[1:], joints[1:], plan.people[1:], strict=True):
             shift = np.array([rng.choice([-1, 1]) * rng.uniform(0.3, 0.9), rng.normal(0, 0.1),
@@ -180,7 +181,7 @@ class Studio:
             chosen = material == number
             albedo[chosen] = patterns[number](points[chosen], part[chosen])
         light = sample_light(rng)
-        bumps = np.sin(points @ rng.normal(0, 60, (3, 3)).astype(np.float32)) * np.float32(rng.uniform(0, 0.2))
+        bumps = np.sin(points @ rng.normal(0, 60, (3, 3)).astype(np.float32)) * np.float32(rng.uniform(0, 0.12))
         bumps[(part == Part.HEAD) | (part == Part.HAND) | (part == Part.EYE)] *= 0.15
         # Normals that face away on a visible pixel come from interpolation and thin shells.
         normals[:, 2] = -np.abs(normals[:, 2])

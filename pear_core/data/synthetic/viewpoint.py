@@ -66,32 +66,39 @@ def sample_root(rng: np.random.Generator) -> FloatArray:
 
 
 def sample_view(
-    rng: np.random.Generator, vertices: NDArray[np.float32], cut: float | None, label_points: NDArray[np.intp]
+    rng: np.random.Generator,
+    vertices: NDArray[np.float32],
+    cut: float | None,
+    head: NDArray[np.intp],
+    label_points: NDArray[np.intp],
 ) -> View:
     """A view of a posed mesh (V, 3).
 
     Args:
-        cut: None shows the whole person; else the fraction of the person's height, from the top, that the
-            photograph shows (it ends there, as in a portrait).
-        label_points: vertex ids that the crop camera label is fitted on (the seen ones among them).
+        cut: None shows the whole person; else the fraction of the way from the top of the head to the
+            lowest point that the photograph shows (it ends there, as in a portrait).
+        head: vertex ids of the head. label_points: vertex ids that the crop camera label is fitted on (the
+            seen ones among them).
     """
     distance = 20.0 if rng.random() < 0.25 else float(np.exp(rng.uniform(np.log(1.4), np.log(7.0))))
     if cut is not None:
         distance *= 0.3 + 0.7 * cut
-    middle = (vertices.min(axis=0) + vertices.max(axis=0)) / 2
-    nearest = float(middle[2] - vertices[:, 2].min())
+    lowest, highest = _bounds(vertices)
+    middle = (lowest + highest) / 2
+    nearest = float(middle[2] - lowest[2])
     distance = max(distance, nearest + 0.35)
     drift = np.tan(np.radians(rng.normal(0, 4, 2))) * distance
     offset = np.array([drift[0], drift[1], distance]) - middle
     moved = vertices + offset
     seen = moved[:, :2] / moved[:, 2:]
-    low, high = seen.min(axis=0), seen.max(axis=0)
-    border = _border(rng, low, high, cut)
+    low, high = _bounds(seen)
+    border = _border(rng, low, high, float(seen[head, 1].min()), cut)
     low, high = np.maximum(low, border[:2]), np.minimum(high, border[2:])
     if cut is not None:
-        inside = (seen > border[:2]).all(axis=1) & (seen < border[2:]).all(axis=1)
+        x, y = seen[:, 0], seen[:, 1]
+        inside = (x > border[0]) & (y > border[1]) & (x < border[2]) & (y < border[3])
         if inside.sum() > 50:
-            low, high = seen[inside].min(axis=0), seen[inside].max(axis=0)
+            low, high = _bounds(seen[inside])
     side = CROP_SCALE * float((high - low).max())
     centre = (low + high) / 2 + np.clip(rng.normal(0, 0.035, 2), -0.1, 0.1) * side
     side *= float(np.exp(np.clip(rng.normal(0, 0.08), -0.2, 0.2)))
@@ -107,15 +114,21 @@ def sample_view(
     return View(screen, view.image, camera, offset, centre, side)
 
 
+def _bounds(points: NDArray[np.floating]) -> tuple[FloatArray, FloatArray]:
+    """Smallest and largest coordinates of (P, C); by column, which numpy does ten times faster."""
+    columns = np.ascontiguousarray(points.T)
+    return columns.min(axis=1).astype(float), columns.max(axis=1).astype(float)
+
+
 def _border(
-    rng: np.random.Generator, low: FloatArray, high: FloatArray, cut: float | None
+    rng: np.random.Generator, low: FloatArray, high: FloatArray, head_top: float, cut: float | None
 ) -> FloatArray:
     size = (high - low).max()
     room = rng.exponential(0.5, 4) * size
     room[rng.random(4) < 0.45] = 10 * size  # the picture goes on beyond the crop
     border = np.concatenate([low - room[:2], high + room[2:]])
     if cut is not None:
-        border[3] = low[1] + cut * (high[1] - low[1])
+        border[3] = head_top + cut * (high[1] - head_top)
         if rng.random() < 0.15:
             side = int(rng.integers(2))
             depth = rng.uniform(0.05, 0.3) * (high[0] - low[0])

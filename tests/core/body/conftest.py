@@ -53,6 +53,11 @@ def assets(body_folder: Path) -> BodyAssets:
 
 
 @pytest.fixture(scope="session")
+def small_assets(small_folder: Path) -> BodyAssets:
+    return load_assets(small_folder)
+
+
+@pytest.fixture(scope="session")
 def ehm(assets: BodyAssets) -> Ehm:
     return Ehm(assets)
 

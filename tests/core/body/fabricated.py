@@ -111,8 +111,8 @@ def write_folder(
         np.save(folder / f"{side}_eyelid.npy", rng.normal(0, 1e-3, (head, 3)))
     np.savez(
         folder / "landmarks.npz",
-        surface_triangles=rng.integers(0, vertices, (22, 3)),
-        surface_bary=rng.dirichlet(np.ones(3), 22),
+        vertex_ids=rng.integers(0, vertices, (22, 3)),
+        bary=rng.dirichlet(np.ones(3), 22),
     )
     return folder
 

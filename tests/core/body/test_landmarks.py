@@ -1,4 +1,4 @@
-"""Contour yaw against the `smplx` package's look-up and by hand; landmark points against plain indexing."""
+"""Contour yaw against the `smplx` package and by hand; landmarks against plain indexing."""
 
 from __future__ import annotations
 

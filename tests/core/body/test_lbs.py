@@ -1,4 +1,4 @@
-"""Kinematics and skinning against plain numpy loops over 4x4 matrices; packing; float64 gradients."""
+"""Kinematics and skinning against numpy loops over 4x4 matrices; packing; gradients."""
 
 from __future__ import annotations
 

@@ -22,8 +22,7 @@ def test_mpjpe_by_hand() -> None:
     predicted = torch.tensor([[[5.0, 0, 0], [5, 1, 0.003], [5.004, 2, 0]]])
     # After the root is subtracted: 0, 3 and 4 mm.
     assert metrics.mpjpe(predicted, target).item() == pytest.approx(7 / 3, abs=1e-3)
-    # Root = midpoint of joints 1 and 2: offsets (2, 0, 1.5) mm remain in all: |(-2,0,-1.5)|, |(-2,0,1.5)|,
-    # |(2,0,-1.5)| = 2.5 mm each.
+    # Root = midpoint of joints 1 and 2: (-2, 0, -1.5), (-2, 0, 1.5) and (2, 0, -1.5) mm remain.
     assert metrics.mpjpe(predicted, target, (1, 2)).item() == pytest.approx(2.5, abs=1e-3)
 
 
@@ -37,8 +36,8 @@ def test_pa_error_forgets_similarity_and_keeps_the_rest() -> None:
 
 
 def test_pa_error_by_hand() -> None:
-    # A rectangle 2 x 1 against a square 2 x 2, both centred: rotations do not help, the best scale is
-    # sum(x . y) / sum(x . x) = (4 * (1 + 0.5)) / (4 * 1.25) = 1.2; residual (0.2, -0.4) per corner.
+    # A rectangle 2 x 1 against a square 2 x 2, both centred: rotations do not help, the best scale
+    # is sum(x . y) / sum(x . x) = 4 * 1.5 / (4 * 1.25) = 1.2; residual (0.2, -0.4) per corner.
     corners = torch.tensor([[1.0, 1], [1, -1], [-1, 1], [-1, -1]]).double()
     square = torch.cat((corners, torch.zeros(4, 1)), dim=1)[None]
     flat = square * torch.tensor([1.0, 0.5, 1.0])
@@ -70,7 +69,7 @@ def test_body_errors_align_each_part_at_its_own_joint() -> None:
     assert errors["mpjpe"] == pytest.approx(100 / 14)
     assert errors["pa_pve_hands"] == pytest.approx(0, abs=1e-6)
     assert errors["pa_pve_face"] == pytest.approx(0, abs=1e-6)
-    assert 0 < errors["pa_mpjpe"] <= errors["mpjpe"] * 1.2
+    assert errors["pa_mpjpe"] > 1
     # A wrist that is wrong on its own spoils only the aligned hand: 50 mm on one of two hands.
     predicted_joints[:, 21, 2] += 0.05
     errors = metrics.body_errors(predicted, predicted_joints, vertices, joints, parts).means()
@@ -87,7 +86,7 @@ def test_identical_bodies_have_no_error() -> None:
 def test_pck_by_hand() -> None:
     target = torch.zeros(4, 3, 2)
     predicted = torch.zeros(4, 3, 2)
-    # Joint 0: 4 and 6 of 100 pixels, the others do not count -> 1/2. Joint 1: 0, 0, 0, 5 (not below) -> 3/4.
+    # Joint 0: 4 and 6 of 100 pixels, the others do not count: 1/2. Joint 1: one of 5 px: 3/4.
     predicted[:, 0, 0] = torch.tensor([4.0, 6.0, 1.0, 1.0])
     predicted[3, 1, 1] = 5.0
     confidence = torch.ones(4, 3)

@@ -16,10 +16,10 @@ from pear_core.layout import CROP_SIZE
 
 
 def matrix_pipeline(points: np.ndarray, tx: float, ty: float, s: float) -> np.ndarray:
-    """The published definition: rotation diag(-1, -1, 1), axes x left, y up, f = 24; in 4x4 matrices.
+    """The published definition in 4x4 matrices: rotation diag(-1, -1, 1), x left, y up, f = 24.
 
-    Points in the body frame (x right, y down) become x left, y up, are moved by (tx, ty, 24/s), projected to
-    device coordinates (+1 is left and top) and flipped to crop coordinates.
+    Points in the body frame (x right, y down) become x left, y up, are moved by (tx, ty, 24/s),
+    projected to device coordinates (+1 is left and top) and flipped to crop coordinates.
     """
     view = np.eye(4)
     view[:3, :3] = np.diag([-1.0, -1.0, 1.0])
@@ -45,7 +45,7 @@ def test_projection_is_the_published_matrix_pipeline(
 
 
 def test_projection_by_hand() -> None:
-    # tz = 24; X - tx = 1 at Z = 0 -> u = 0.5 + 12 / 24 = 1; Y - ty = -2 at Z = 24 -> v = 0.5 - 24 / 48 = 0.
+    # tz = 24; X - tx = 1 at Z = 0: u = 0.5 + 12 / 24 = 1; Y - ty = -2 at Z = 24: v = 0.5 - 24 / 48.
     points = torch.tensor([[[1.1, 0.2, 0.0], [0.1, -1.8, 24.0]]])
     uv = project_crop(points, torch.tensor([[0.1, 0.2, 1.0]]))
     torch.testing.assert_close(uv, torch.tensor([[[1.0, 0.5], [0.5, 0.0]]]))
@@ -111,7 +111,7 @@ def test_crop_centre_is_exact_for_any_principal_point_and_focal(
 
 
 def test_published_form_for_a_centred_principal_point() -> None:
-    # tz = 2F/(sL); t = -t_crop + 2 (c - W/2)/(sL): F = 1000, s = 0.8, L = 250 -> 10 m; 2 * 50 / 200 = 0.5 m.
+    # tz = 2F/(sL) and t = -t_crop + 2 (c - W/2)/(sL): 2000 / 200 = 10 m and 2 * 50 / 200 = 0.5 m.
     camera, crop = torch.tensor([[0.1, 0.2, 0.8]]), torch.tensor([[370.0, 190.0, 250.0]])
     transl = crop_to_full(camera, crop, torch.tensor([1000.0]), torch.tensor([320.0, 240.0]))
     torch.testing.assert_close(transl, torch.tensor([[0.4, -0.7, 10.0]]))

@@ -15,7 +15,7 @@ CROP = st.tuples(st.floats(-50, 700), st.floats(-50, 500), st.floats(8, 900))
 
 
 def test_corners_by_hand() -> None:
-    # A square of side 512 around (300, 200): corners (44, -56) and (556, 456), two pixels per crop pixel.
+    # A square of side 512 around (300, 200): (44, -56) to (556, 456), two pixels per crop pixel.
     crop = torch.tensor([300.0, 200.0, 512.0])
     corners = torch.tensor([[0.0, 0.0], [256.0, 256.0], [128.0, 128.0], [1.0, 0.0]])
     expected = torch.tensor([[44.0, -56.0], [556.0, 456.0], [300.0, 200.0], [46.0, -56.0]])
@@ -40,7 +40,7 @@ def test_sampling_is_opencvs_warp(crop: tuple[float, float, float]) -> None:
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
     expected = cv2.warpAffine(image, inverse, (256, 256), flags=flags, borderValue=(0, 0, 0))
     actual = sample(torch.from_numpy(image).permute(2, 0, 1)[None], square)[0].permute(1, 2, 0)
-    # OpenCV 4 rounds sampling positions to 1/32 pixel: at the black border that is up to 1/32 of a grey value.
+    # OpenCV 4 rounds sampling positions to 1/32 pixel: at the black border up to 1/32 of the value.
     assert np.abs(actual.numpy() - expected).max() < 0.02
     assert np.abs(actual.numpy() - expected).mean() < 1e-3
 

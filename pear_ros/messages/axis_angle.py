@@ -1,4 +1,4 @@
-"""Axis-angle vectors and quaternions from rotation matrices (numpy, vectorised, stable at 0 and at pi)."""
+"""Axis-angle vectors and quaternions from rotation matrices, stable at 0 and at pi (numpy)."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 def quaternion(matrices: NDArray[np.floating]) -> NDArray[np.float64]:
     """Unit quaternions (..., 4) in x y z w order with w >= 0, of rotation matrices (..., 3, 3).
 
-    Each of the four rows below is the quaternion times four times one of its components; the row of the largest
-    component is used, so nothing is divided by a small number (Shepperd, 1978).
+    Each of the four rows below is the quaternion times four times one of its components; the row of
+    the largest component is used, so nothing is divided by a small number (Shepperd, 1978).
     """
     m = np.asarray(matrices, dtype=np.float64)
     flat = m.reshape(-1, 9)
@@ -34,10 +34,11 @@ def quaternion(matrices: NDArray[np.floating]) -> NDArray[np.float64]:
 
 
 def axis_angle(matrices: NDArray[np.floating]) -> NDArray[np.float32]:
-    """Axis-angle vectors (..., 3) in radians, length at most pi, of rotation matrices (..., 3, 3)."""
+    """Axis-angle vectors (..., 3), radians, length up to pi, of rotation matrices (..., 3, 3)."""
     q = quaternion(matrices)
     v, w = q[..., :3], q[..., 3]
     sine = np.sqrt(np.einsum("...i,...i->...", v, v))
-    # angle / sin(angle / 2) tends to 2 at 0; below 1e-9 the quotient of two tiny numbers is not needed.
+    # angle / sin(angle / 2) tends to 2 at 0; below 1e-9 the quotient of two tiny numbers is not
+    # needed.
     factor = np.where(sine > 1e-9, 2 * np.arctan2(sine, w) / np.maximum(sine, 1e-9), 2.0)
     return (v * factor[..., None]).astype(np.float32)

@@ -1,0 +1,82 @@
+"""Optimisers, learning-rate schedule and the moving average of the weights."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor, nn
+
+from pear_core.train.config import TrainConfig
+from pear_core.train.learner import Learner
+
+
+def rate_at(config: TrainConfig, step: int) -> float:
+    """Factor on the peak rate: linear warm-up, then cosine to final_rate at the last step."""
+    if step < config.warmup:
+        return (step + 1) / config.warmup
+    progress = (step - config.warmup) / max(config.steps - config.warmup, 1)
+    cosine = 0.5 * (1 + math.cos(math.pi * min(progress, 1.0)))
+    return config.final_rate + (1 - config.final_rate) * cosine
+
+
+class Optimisers:
+    """AdamW, and Muon for the matrices inside transformer blocks where it is asked for.
+
+    Vectors (biases, norms, positions) are not decayed.
+    """
+
+    def __init__(self, learner: Learner, config: TrainConfig) -> None:
+        self.config = config
+        matrices, decayed, plain = [], [], []
+        for name, parameter in learner.named_parameters():
+            inside = ".blocks." in name or ".layers." in name
+            if parameter.ndim == 2 and inside and config.muon > 0:
+                matrices.append(parameter)
+            elif parameter.ndim >= 2 and "position" not in name:
+                decayed.append(parameter)
+            else:
+                plain.append(parameter)
+        groups = [
+            {"params": decayed, "weight_decay": config.weight_decay},
+            {"params": plain, "weight_decay": 0.0},
+        ]
+        self.members: list[tuple[torch.optim.Optimizer, float]] = [
+            (torch.optim.AdamW(groups, lr=config.rate, betas=(0.9, 0.98), fused=True), config.rate)
+        ]
+        if matrices:
+            muon = torch.optim.Muon(
+                matrices, lr=config.muon, weight_decay=config.weight_decay,
+                adjust_lr_fn="match_rms_adamw",
+            )  # fmt: skip
+            self.members.append((muon, config.muon))
+
+    def step(self, step: int) -> None:
+        """One update at the rate of this step; clears the gradients."""
+        for optimiser, peak in self.members:
+            for group in optimiser.param_groups:
+                group["lr"] = peak * rate_at(self.config, step)
+            optimiser.step()
+            optimiser.zero_grad(set_to_none=True)
+
+    def state(self) -> list[dict[str, object]]:
+        return [optimiser.state_dict() for optimiser, _ in self.members]
+
+    def load(self, states: list[dict[str, object]]) -> None:
+        for (optimiser, _), state in zip(self.members, states, strict=True):
+            optimiser.load_state_dict(state)
+
+
+class Average:
+    """Exponential moving average of a module's parameters."""
+
+    def __init__(self, module: nn.Module, decay: float) -> None:
+        self.decay = decay
+        self.shadow: dict[str, Tensor] = {k: v.detach().clone() for k, v in module.state_dict().items()}
+
+    def update(self, module: nn.Module, step: int) -> None:
+        """Early steps forget faster, so that the start is not remembered."""
+        decay = min(self.decay, (1 + step) / (10 + step))
+        with torch.no_grad():
+            for name, value in module.state_dict().items():
+                self.shadow[name].lerp_(value, 1 - decay)

@@ -1,0 +1,70 @@
+"""Checkpoints of a running training: everything a resumed run needs, complete or absent."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from pear_core.train.config import TrainConfig
+from pear_core.train.learner import Learner
+from pear_core.train.optimiser import Average, Optimisers
+
+FORMAT = "pear-training-1"
+
+
+class ResumeError(ValueError):
+    """A training state that does not belong to this run."""
+
+
+@dataclass
+class Run:
+    """A training in memory. step: updates done."""
+
+    learner: Learner
+    optimisers: Optimisers
+    average: Average
+    step: int = 0
+
+    def averaged_weights(self) -> dict[str, Tensor]:
+        """Moving average of the regressor's own weights, without what only training needs."""
+        prefix = "regressor."
+        return {k.removeprefix(prefix): v for k, v in self.average.shadow.items() if k.startswith(prefix)}
+
+
+def save_state(path: Path, run: Run, config: TrainConfig) -> None:
+    """Writes the state atomically."""
+    state = {
+        "format": FORMAT,
+        "model": config.model,
+        "step": run.step,
+        "learner": run.learner.state_dict(),
+        "optimisers": run.optimisers.state(),
+        "average": run.average.shadow,
+    }
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        torch.save(state, partial)
+        os.replace(partial, path)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def load_state(path: Path, run: Run, config: TrainConfig) -> None:
+    """Continues `run` from a state. Batches and token choices depend on the step alone, so nothing is lost.
+
+    Raises ResumeError for another model or format.
+    """
+    state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+    for key, expected in (("format", FORMAT), ("model", config.model)):
+        if state.get(key) != expected:
+            raise ResumeError(f"{path}: {key}: expected {expected!r}, found {state.get(key)!r}")
+    run.learner.load_state_dict(state["learner"])
+    run.optimisers.load(state["optimisers"])
+    run.average.shadow = state["average"]
+    run.step = int(state["step"])

@@ -1,0 +1,70 @@
+"""From the shared options to a running engine and pipeline."""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import dataclass
+
+from pear_ros.assets import model_dir
+from pear_ros.engine import Engine, open_engine
+from pear_ros.messages.identity import Identity
+from pear_ros.output.machine import machine, versions
+from pear_ros.perception.detect import Detector
+from pear_ros.perception.pipeline import Pipeline
+from pear_ros.problems import PearError, Problems
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """What a sub-command works with."""
+
+    engine: Engine
+    pipeline: Pipeline
+    problems: Problems
+    detector: str
+
+    def identity(self) -> dict[str, str]:
+        """Who makes the results, for parameter files."""
+        own = Identity.of(self.engine.info)
+        return {name: getattr(own, name) for name in own.__dataclass_fields__}
+
+    def ran(self) -> dict[str, str]:
+        """Model, engine, versions and machine, for reports."""
+        info = self.engine.info
+        threads = f", {info.threads} threads" if info.threads else ""
+        facts = {
+            "model": self.identity()["model"],
+            "body": self.identity()["body_model"],
+            "engine": f"{info.backend} {info.version}, {info.device}, {info.precision}{threads}",
+            "detector": self.detector,
+        }
+        if info.fallback:
+            facts["passed over"] = info.fallback
+        return facts | versions() | machine()
+
+
+def load(arguments: argparse.Namespace) -> Loaded:
+    """Open what the options name. Raises PearError."""
+    detector, name = open_detector(arguments.detector, arguments.boxes)
+    folder = model_dir(arguments.model)
+    engine = open_engine(folder, arguments.engine, arguments.precision, arguments.threads)
+    problems = Problems()
+    return Loaded(engine, Pipeline(engine, detector, problems=problems), problems, name)
+
+
+def open_detector(choice: str, boxes: str | None) -> tuple[Detector, str]:
+    """The detector of an option, and its name for people. Raises PearError."""
+    if boxes is not None:
+        from pear_ros.perception.given import GivenBoxes
+
+        return GivenBoxes.from_file(boxes), f"boxes of {boxes}"
+    if choice == "whole":
+        from pear_ros.perception.whole_image import WholeImage
+
+        return WholeImage(), "whole picture"
+    raise PearError(
+        "unknown detector",
+        where="--detector",
+        expected="auto, builtin, whole or a file ending in .onnx",
+        found=choice,
+    )

@@ -1,0 +1,34 @@
+"""A detector by the name a user gives it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pear_ros.perception.detect import Detector
+from pear_ros.problems import PearError
+
+
+def open_detector(choice: str, threads: int | None = None) -> Detector:
+    """ "auto" or "builtin": BlazePose; "whole": the whole picture; FILE.onnx: an own network;
+    FILE.json: given boxes.
+
+    Raises PearError for anything else and for files that are missing or unfit.
+    """
+    if choice in ("auto", "builtin"):
+        from pear_ros.perception.blazepose import BlazePose
+
+        return BlazePose(threads=threads)
+    if choice == "whole":
+        from pear_ros.perception.whole_image import WholeImage
+
+        return WholeImage()
+    if Path(choice).suffix == ".onnx":
+        from pear_ros.perception.onnx_detector import OnnxDetector
+
+        return OnnxDetector(choice, threads=threads)
+    if Path(choice).suffix == ".json":
+        from pear_ros.perception.given import GivenBoxes
+
+        return GivenBoxes.from_file(choice)
+    expected = "auto, builtin, whole, FILE.onnx or FILE.json"
+    raise PearError("unknown detector", expected=expected, found=choice)
