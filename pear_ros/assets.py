@@ -15,7 +15,7 @@ from pear_ros.problems import PearError
 DEFAULT_MODEL = "pear_vit_ti"
 DEFAULT_BODY = "free_body"
 VARIABLE = "PEAR_MODELS"
-_BUNDLE, _BODY = "network.onnx", "SMPLX_NEUTRAL.npz"
+_BUNDLE, _BODY, _DETECTOR = "network.onnx", "SMPLX_NEUTRAL.npz", "pose_detection.onnx"
 
 
 def search_path() -> tuple[Path, ...]:
@@ -83,6 +83,11 @@ def bundles() -> list[Path]:
 def bodies() -> list[Path]:
     """Folders of all installed body models; a name found twice counts where it is found first."""
     return _folders_with(_BODY)
+
+
+def detectors() -> list[Path]:
+    """Folders of all installed person detectors; the first of each name."""
+    return _folders_with(_DETECTOR)
 
 
 def _folders_with(marker: str) -> list[Path]:

@@ -1,7 +1,7 @@
 """A tiny but real model bundle, exported once and shared by the tests of export and engines.
 
-Exporting takes torch some twenty seconds, so the result is kept in pytest's cache for as long as no source
-that it depends on changes (`pytest --cache-clear` drops it).
+Exporting takes torch some twenty seconds, so the result is kept in pytest's cache for as long as no
+source that it depends on changes (`pytest --cache-clear` drops it).
 """
 
 from __future__ import annotations
@@ -51,8 +51,8 @@ def tiny_model(pytestconfig: pytest.Config) -> TinyModel:
 def _make(folder: Path) -> None:
     import torch
 
+    from pear_core.body.fingerprint import body_fingerprint
     from pear_core.export.bundle import export_bundle
-    from pear_core.export.identity import body_fingerprint
     from pear_core.model import checkpoint
     from pear_core.model.presets import preset
     from pear_core.model.regressor import Regressor
@@ -71,7 +71,12 @@ def _make(folder: Path) -> None:
 
 
 def _key() -> str:
-    files = [Path(__file__), FABRICATED, ROOT / "pear_core/layout.py", ROOT / "pear_core/anatomy.py"]
+    files = [
+        Path(__file__),
+        FABRICATED,
+        ROOT / "pear_core/layout.py",
+        ROOT / "pear_core/anatomy.py",
+    ]
     for source in SOURCES:
         files += sorted((ROOT / "pear_core" / source).glob("*.py"))
     digest = hashlib.sha256(" ".join(version(p) for p in ("torch", "onnx", "onnxscript")).encode())

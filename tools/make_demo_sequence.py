@@ -44,7 +44,7 @@ from pear_ros.types import (
 )
 
 CAMERA = Intrinsics(fx=525.0, fy=525.0, cx=319.5, cy=239.5, width=640, height=480)
-FRAME_ID = "camera"
+FRAME_ID = "camera_optical_frame"
 START = 1_700_000_000_000_000_000
 SUPERSAMPLING = 2
 
@@ -163,7 +163,11 @@ def main() -> None:
                 stamp, numpy_parameters(people, i), posed.joints[i].numpy() + transl, transl
             )
             bag.write(infos, stamp, camera_info(CAMERA, stamp, FRAME_ID))
-            bag.write(images, stamp, compressed_image(np.ascontiguousarray(image[..., ::-1]), stamp, FRAME_ID, 90))
+            bag.write(
+                images,
+                stamp,
+                compressed_image(np.ascontiguousarray(image[..., ::-1]), stamp, FRAME_ID, 90),
+            )
             bag.write(truths, stamp, human_array(truth, Identity(model="ground truth")))
     print(f"{args.out}: {args.frames} frames, {args.out.stat().st_size / 1e6:.1f} MB")
 

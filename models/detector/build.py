@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import hashlib
+import json
 import tempfile
 import zipfile
 from pathlib import Path
@@ -257,6 +258,7 @@ def main() -> None:
     parser.add_argument("wheel", type=Path)
     parser.add_argument("folder", type=Path)
     options = parser.parse_args()
+    files: dict[str, dict[str, str]] = {}
     with zipfile.ZipFile(options.wheel) as wheel:
         for name, (member, sha256, kept) in NETWORKS.items():
             data = wheel.read(member)
@@ -269,7 +271,16 @@ def main() -> None:
                 model = convert(tflite, kept, about)
             path = options.folder / f"{name}.onnx"
             path.write_bytes(model.SerializeToString(deterministic=True))
-            print(path, path.stat().st_size, hashlib.sha256(path.read_bytes()).hexdigest())
+            own = hashlib.sha256(path.read_bytes()).hexdigest()
+            files[path.name] = {"sha256": own, "source": member, "source_sha256": sha256}
+            print(path, path.stat().st_size, own)
+    provenance = {
+        "about": "networks of the built-in person detector",
+        "licence": "Apache-2.0",
+        "origin": "mediapipe 0.10.21, PyPI",
+        "files": files,
+    }
+    (options.folder / "provenance.json").write_text(json.dumps(provenance, indent=1) + "\n")
 
 
 if __name__ == "__main__":

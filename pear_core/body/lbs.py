@@ -93,7 +93,7 @@ class Skin(nn.Module):
         """posedirs [V, 3, 9 * (J - 1)], weights [V, J] as in the model files."""
         super().__init__()
         self.correctives = Basis(posedirs)
-        self.register_buffer("weights", _float(weights), persistent=False)
+        self.register_buffer("weights", _float(weights.T), persistent=False)
         self.register_buffer("identity", torch.eye(3), persistent=False)
 
     def forward(
@@ -108,9 +108,11 @@ class Skin(nn.Module):
             vertices = vertices + self.correctives(features)
         shift = posed - (world @ rest[..., None]).squeeze(-1)
         motion = torch.cat((world.flatten(2), shift), dim=-1)
-        blended = self.weights @ motion
-        turn, move = blended[..., :9].unflatten(-1, (3, 3)), blended[..., 9:]
-        return (turn * vertices[..., None, :]).sum(dim=-1) + move
+        # Components first, vertices last: three times faster than small matrices per vertex.
+        blended = motion.transpose(1, 2) @ self.weights
+        turn, move = blended[:, :9].unflatten(1, (3, 3)), blended[:, 9:]
+        points = vertices.transpose(1, 2)[:, None]
+        return ((turn * points).sum(dim=2) + move).transpose(1, 2)
 
 
 def folded(joint_regressor: FloatArray, directions: FloatArray) -> FloatArray:

@@ -1,6 +1,7 @@
 """Augmentation of batches at training time: mirror images, turned and zoomed crops, colours.
 
-Labels follow exactly, but for the crop camera's slight change of perspective under zoom (under a pixel).
+Labels follow exactly, but for the crop camera's slight change of perspective under zoom (under a
+pixel).
 """
 
 from __future__ import annotations
@@ -19,7 +20,8 @@ from pear_core.layout import CROP_SIZE, STRIP_MARGIN, STRIP_WIDTH
 
 def _face_mirror() -> dict[int, int]:
     """iBUG landmark -> its mirror image."""
-    sums = {16: range(17), 43: range(17, 27), 66: range(31, 36), 81: (36, 45, 37, 44, 38, 43, 39, 42),
+    sums = {16: range(17), 43: range(17, 27), 66: range(31, 36), 81: (36, 45, 37, 44, 38, 43, 39,
+    42),
             87: (40, 47, 41, 46), 102: range(48, 55), 114: range(55, 60), 124: range(60, 65),
             132: range(65, 68)}  # fmt: skip
     table = {i: total - i for total, members in sums.items() for i in members}
@@ -36,7 +38,9 @@ def _joint_mirror() -> NDArray[np.int64]:
 JOINT_MIRROR: NDArray[np.int64] = _joint_mirror()
 """For each of the 145 joints its mirror image."""
 _ROTATIONS = [*range(22), *range(25, 55)]
-ROTATION_MIRROR: NDArray[np.int64] = np.array([_ROTATIONS.index(int(SMPLX_MIRROR[j])) for j in _ROTATIONS])
+ROTATION_MIRROR: NDArray[np.int64] = np.array(
+    [_ROTATIONS.index(int(SMPLX_MIRROR[j])) for j in _ROTATIONS]
+)
 _FLIP_VECTOR = np.array([1, -1, -1], dtype=np.float32)
 _FLIP_POINT = np.array([-1, 1, 1], dtype=np.float32)
 
@@ -44,8 +48,8 @@ _FLIP_POINT = np.array([-1, 1, 1], dtype=np.float32)
 def mirror(batch: Batch, expression_mirror: NDArray[np.int64]) -> dict[str, NDArray[Any]]:
     """The batch as seen in a mirror; exact for bodies whose shape basis is symmetric.
 
-    expression_mirror: for each expression its left/right counterpart. Pixel column i of the square becomes
-    255 - i, so u becomes 255/256 - u.
+    expression_mirror: for each expression its left/right counterpart. Pixel column i of the square
+    becomes 255 - i, so u becomes 255/256 - u.
     """
     out = dict(batch)
     out["image"] = batch["image"][:, :, ::-1]
@@ -72,7 +76,9 @@ def mirror(batch: Batch, expression_mirror: NDArray[np.int64]) -> dict[str, NDAr
     return out
 
 
-def turned(rng: np.random.Generator, batch: Batch, strength: float = 1.0) -> dict[str, NDArray[Any]]:
+def turned(
+    rng: np.random.Generator, batch: Batch, strength: float = 1.0
+) -> dict[str, NDArray[Any]]:
     """Each crop turned, zoomed and shifted a little about its centre; what lies beyond it is black.
 
     strength 1: 10 degrees, 8 % and 3 % of the crop (one sigma).
@@ -85,7 +91,8 @@ def turned(rng: np.random.Generator, batch: Batch, strength: float = 1.0) -> dic
         shift = strength * np.clip(rng.normal(0, 0.03, 2), -0.06, 0.06)
         c, s = np.cos(angle), np.sin(angle)
         turn = np.array([[c, -s], [s, c]])
-        # Square pixels: p' = zoom * turn (p - half) + half + 256 shift; the strip starts at column 32.
+        # Square pixels: p' = zoom * turn (p - half) + half + 256 shift; the strip starts at column
+        # 32.
         linear = zoom * turn
         constant = half - linear @ [half, half] + CROP_SIZE * shift
         _warp(out, i, linear, constant)
@@ -107,7 +114,9 @@ _STRIP_HIGH = np.array([(STRIP_MARGIN + STRIP_WIDTH) / CROP_SIZE, 1])
 def _warp(
     out: dict[str, NDArray[Any]], i: int, linear: NDArray[np.float64], constant: NDArray[np.float64]
 ) -> None:
-    """Image and surface cells of record i moved by square pixels p' = linear p + constant, in place."""
+    """Image and surface cells of record i moved by square pixels p' = linear p + constant, in
+    place.
+    """
     corner = np.array([STRIP_MARGIN, 0.0])
     pixels = np.column_stack([linear, constant + linear @ corner - corner])
     size = (STRIP_WIDTH, CROP_SIZE)
@@ -119,8 +128,12 @@ def _warp(
     shape = (SURFACE_SHAPE[1], SURFACE_SHAPE[0])
     kind_and_values = out["surface"][i]
     flags = cv2.INTER_NEAREST
-    first = cv2.warpAffine(np.ascontiguousarray(kind_and_values[..., :3]), cells, shape, flags=flags)
-    second = cv2.warpAffine(np.ascontiguousarray(kind_and_values[..., 3:]), cells, shape, flags=flags)
+    first = cv2.warpAffine(
+        np.ascontiguousarray(kind_and_values[..., :3]), cells, shape, flags=flags
+    )
+    second = cv2.warpAffine(
+        np.ascontiguousarray(kind_and_values[..., 3:]), cells, shape, flags=flags
+    )
     out["surface"][i] = np.concatenate([first, second], axis=-1)
 
 

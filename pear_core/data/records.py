@@ -1,7 +1,7 @@
 """The training record: one person crop with labels, and which of them are valid.
 
-Data labelled part by part (only a hand, only a face) fits: parts that are not labelled carry any finite
-values and a zero flag.
+Data labelled part by part (only a hand, only a face) fits: parts that are not labelled carry any
+finite values and a zero flag.
 """
 
 from __future__ import annotations
@@ -52,10 +52,11 @@ class RecordError(ValueError):
 class Record:
     """One labelled crop.
 
-    image (256, 192, 3) uint8 RGB strip of the crop. surface (64, 48, 5) uint8: per 4-pixel cell the kind
-    (0 other, 1 worn things, 2 body), template x, y, z and depth from the pelvis, see `surface.encode`.
-    rotations (52, 3) axis-angle, root first. joints (145, 3) metres in the body model's output frame.
-    keypoints (145, 2) in [0, 1] of the crop square. confidence (145,): 1 seen in the picture, 0 outside it.
+    image (256, 192, 3) uint8 RGB strip of the crop. surface (64, 48, 5) uint8: per 4-pixel cell
+    the kind (0 other, 1 worn things, 2 body), template x, y, z and depth from the pelvis, see
+    `surface.encode`. rotations (52, 3) axis-angle, root first. joints (145, 3) metres in the body
+    model's output frame. keypoints (145, 2) in [0, 1] of the crop square. confidence (145,): 1
+    seen in the picture, 0 outside it.
     valid (4,): flags of VALID. The rest as in BodyParameters, without the batch axis.
     """
 
@@ -82,7 +83,8 @@ class Record:
             array = getattr(self, name)
             if array.shape != shape or array.dtype != dtype:
                 raise RecordError(
-                    f"record field {name!r}: expected {dtype} {shape}, found {array.dtype} {array.shape}"
+                    f"record field {name!r}: expected {dtype} {shape}, "
+                    f"found {array.dtype} {array.shape}"
                 )
 
     def arrays(self) -> dict[str, NDArray[Any]]:

@@ -83,7 +83,9 @@ def _open(folder: Path) -> Batch:
     except (OSError, ValueError) as error:
         raise RecordError(f"{description}: {error}") from None
     if header.get("format") != FORMAT:
-        raise RecordError(f"{description}: expected format {FORMAT}, found {header.get('format')!r}")
+        raise RecordError(
+            f"{description}: expected format {FORMAT}, found {header.get('format')!r}"
+        )
     arrays: dict[str, NDArray[Any]] = {}
     for name, (shape, dtype) in SHAPES.items():
         path = folder / f"{name}.npy"
@@ -93,7 +95,8 @@ def _open(folder: Path) -> Batch:
             raise RecordError(f"{path}: {error}") from None
         if array.shape != (header["records"], *shape) or array.dtype != dtype:
             raise RecordError(
-                f"{path}: expected {dtype} {(header['records'], *shape)}, found {array.dtype} {array.shape}"
+                f"{path}: expected {dtype} {(header['records'], *shape)}, "
+                f"found {array.dtype} {array.shape}"
             )
         arrays[name] = array
     return arrays

@@ -1,7 +1,7 @@
 """Errors of a regressor on held-out synthetic crops, beside the mean-pose predictor.
 
-The mean-pose predictor answers every picture with the same parameters: per joint the chordal mean of the
-training rotations (root included), the means of shape, expression, face, scales and camera.
+The mean-pose predictor answers every picture with the same parameters: per joint the chordal mean
+of the training rotations (root included), the means of shape, expression, face, scales and camera.
 """
 
 from __future__ import annotations
@@ -23,7 +23,14 @@ from pear_core.body.ehm import Ehm
 from pear_core.body.parameters import decode, encode
 from pear_core.data.records import Batch
 from pear_core.data.shards import Shards
-from pear_core.evaluate.metrics import LSP_JOINTS, Parts, body_errors, keypoint_error, mpjpe, pa_error
+from pear_core.evaluate.metrics import (
+    LSP_JOINTS,
+    Parts,
+    body_errors,
+    keypoint_error,
+    mpjpe,
+    pa_error,
+)
 from pear_core.geometry.cameras import project_crop
 from pear_core.geometry.rotations import geodesic_angle
 from pear_core.layout import CROP_SIZE
@@ -56,7 +63,8 @@ def mean_pose(batches: Iterable[Batch]) -> Predictor:
     for batch in batches:
         target = to_tensors(batch).target
         raw = encode(target.parameters, target.camera).double()
-        # The chordal mean of rotations is the projection of the mean matrix; its first two columns suffice,
+        # The chordal mean of rotations is the projection of the mean matrix; its first two columns
+        # suffice,
         # because decoding makes them orthonormal again.
         total = raw.sum(dim=0) if not count else total + raw.sum(dim=0)
         count += len(raw)
@@ -67,7 +75,8 @@ def mean_pose(batches: Iterable[Batch]) -> Predictor:
 def quick_errors(
     regressor: Regressor, ehm: Ehm, shards: Shards, count: int, bf16: bool = True
 ) -> dict[str, float]:
-    """MPJPE, PA-MPJPE (mm, 14 joints) and 2D error (px of the 256 crop) on the first `count` records.
+    """MPJPE, PA-MPJPE (mm, 14 joints) and 2D error (px of the 256 crop) on the first `count`
+    records.
 
     ehm may return no vertices.
     """
@@ -96,11 +105,17 @@ def _pixels(joints: Tensor, camera: Tensor, batch: TrainingBatch) -> Tensor:
     ids = list(KEYPOINTS)
     safe = torch.cat([camera[:, :2], camera[:, 2:].clamp(min=0.05)], dim=1)
     uv = project_crop(joints[:, ids], safe)
-    return CROP_SIZE * keypoint_error(uv, batch.target.keypoints[:, ids], batch.target.confidence[:, ids])
+    return CROP_SIZE * keypoint_error(
+        uv, batch.target.keypoints[:, ids], batch.target.confidence[:, ids]
+    )
 
 
-def errors(predict: Predictor, ehm: Ehm, parts: Parts, shards: Shards) -> dict[str, NDArray[np.float64]]:
-    """All errors per record: those of `metrics.BodyErrors` (mm), keypoints_px, root_degrees, seen (LSP joints)."""
+def errors(
+    predict: Predictor, ehm: Ehm, parts: Parts, shards: Shards
+) -> dict[str, NDArray[np.float64]]:
+    """All errors per record: those of `metrics.BodyErrors` (mm), keypoints_px, root_degrees, seen
+    (LSP joints).
+    """
     columns: dict[str, list[NDArray[Any]]] = {}
     with torch.inference_mode():
         for arrays in shards.in_order(32):
@@ -124,7 +139,11 @@ def summary(values: dict[str, NDArray[np.float64]]) -> dict[str, dict[str, float
     groups = {"all": np.ones_like(whole), "whole_body": whole, "cut": ~whole}
     out: dict[str, dict[str, float]] = {}
     for name, chosen in groups.items():
-        means = {k: round(float(v[chosen].mean()), 2) for k, v in values.items() if k != "seen" and chosen.any()}
+        means = {
+            k: round(float(v[chosen].mean()), 2)
+            for k, v in values.items()
+            if k != "seen" and chosen.any()
+        }
         out[name] = {"crops": int(chosen.sum()), **means}
     return out
 
@@ -144,7 +163,7 @@ def evaluate(
     }
     return {
         "units": "mm; keypoints_px: pixels of the 256 crop; root_degrees: degrees",
-        "joints": "MPJPE and PA-MPJPE over 14 kinematic joints (LSP order), pelvis aligned / similarity aligned",
+        "joints": "MPJPE (pelvis aligned) and PA-MPJPE over 14 kinematic joints in LSP order",
         "model": model,
         "mean_pose": baseline,
         "pa_mpjpe_ratio_to_mean_pose": ratios,
@@ -152,10 +171,14 @@ def evaluate(
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """`python -m pear_core.evaluate.synthetic --weights W --data HELD_OUT --training DATA --out REPORT.json`."""
+    """`python -m pear_core.evaluate.synthetic --weights W --data HELD_OUT --training DATA --out
+    REPORT.json`.
+    """
     from pear_core.model.checkpoint import load
 
-    parser = argparse.ArgumentParser(prog="python -m pear_core.evaluate.synthetic", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="python -m pear_core.evaluate.synthetic", description=__doc__
+    )
     parser.add_argument("--weights", type=Path, required=True)
     parser.add_argument("--body", type=Path, default=Path("models/free_body"))
     parser.add_argument("--data", type=Path, required=True)

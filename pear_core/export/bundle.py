@@ -18,8 +18,9 @@ import numpy as np
 import torch
 
 from pear_core.body.ehm import Ehm
+from pear_core.body.fingerprint import body_fingerprint
 from pear_core.export.graphs import BodyGraph, MeshGraph, Network, output_shapes
-from pear_core.export.identity import body_fingerprint, canonical, identity, sha256
+from pear_core.export.identity import canonical, identity, sha256
 from pear_core.export.onnx_export import Graph, export_graph
 from pear_core.export.topology import topology_arrays
 from pear_core.model import checkpoint

@@ -39,9 +39,12 @@ class Limits:
     max_keypoint_px: float
 
 
+# float32 engines stay a hundred times below theirs. bf16 was measured on a partly trained vit_ti
+# over 24 rendered crops: 0.5 mm mean and 1.8 mm worst vertex, 0.05 degrees, 0.6 pixels; about six
+# times that is allowed.
 LIMITS: dict[str, Limits] = {
     "f32": Limits(mean_vertex_mm=0.05, max_vertex_mm=1.0, mean_degrees=0.01, max_keypoint_px=0.05),
-    "bf16": Limits(mean_vertex_mm=5.0, max_vertex_mm=30.0, mean_degrees=1.0, max_keypoint_px=3.0),
+    "bf16": Limits(3.0, 15.0, mean_degrees=0.3, max_keypoint_px=3.0),
 }
 
 

@@ -12,14 +12,14 @@ from pear_core.anatomy import EHM_JOINTS, SMPLX_PARENTS
 from pear_core.body.files import BodyAssets, BodyFileError
 from pear_core.layout import NUM_EXPRESSION
 
-LOD_FILE = "lod.npz"
+LOD_FILE = "lod_2k.npz"
 
 
 def topology_arrays(assets: BodyAssets) -> dict[str, NDArray[Any]]:
     """Arrays of `pear_ros.engine.topology.Topology` for the body in assets.folder.
 
-    lod.npz there (faces, indices, weights) gives the level of detail; without it the full mesh is
-    its own. Raises BodyFileError for files that do not fit the mesh.
+    lod_2k.npz there (f, vertex_ids, vertex_weights) gives the level of detail; without it the full
+    mesh is its own. Raises BodyFileError for files that do not fit the mesh.
     """
     smplx = assets.smplx
     path = assets.folder / "SMPLX_NEUTRAL.npz"
@@ -49,20 +49,19 @@ def _uv(path: Path, faces: int) -> tuple[NDArray[np.float32], NDArray[np.int32]]
     return uv, uv_faces
 
 
-def _lod(assets: BodyAssets) -> tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.float32]]:
+def _lod(
+    assets: BodyAssets,
+) -> tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.float32]]:
     path = assets.folder / LOD_FILE
     count = len(assets.smplx.v_template)
     if not path.is_file():
-        return (
-            assets.smplx.faces.astype(np.int32),
-            np.arange(count, dtype=np.int32)[:, None],
-            np.ones((count, 1), np.float32),
-        )
+        every = np.arange(count, dtype=np.int32)[:, None]
+        return assets.smplx.faces.astype(np.int32), every, np.ones((count, 1), np.float32)
     with np.load(path, allow_pickle=False) as file:
-        missing = {"faces", "indices", "weights"} - set(file.files)
+        missing = {"f", "vertex_ids", "vertex_weights"} - set(file.files)
         if missing:
             raise BodyFileError(path, f"keys {sorted(missing)} are missing")
-        faces, indices, weights = file["faces"], file["indices"], file["weights"]
+        faces, indices, weights = file["f"], file["vertex_ids"], file["vertex_weights"]
     if indices.shape != weights.shape or indices.max() >= count or faces.max() >= len(indices):
         raise BodyFileError(path, "level of detail does not fit the mesh", f"{count} vertices")
     return faces.astype(np.int32), indices.astype(np.int32), weights.astype(np.float32)

@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.nn.functional import normalize
 
 _SMALL_ANGLE_SQUARED = 1e-4
-"""Below this the Taylor series of four terms is exact to float64."""
+"""Below this the Taylor series used here are exact to float64 rounding."""
 
 
 def _unit_scale(vector: Tensor) -> Tensor:
@@ -56,12 +56,10 @@ def matrix_from_axis_angle(axis_angle: Tensor) -> Tensor:
     safe = torch.where(small, torch.ones_like(squared), squared)
     angle = torch.sqrt(safe)
     half_sine = torch.sin(angle / 2)
-    sine = torch.where(
-        small, 1 - squared / 6 * (1 - squared / 20 * (1 - squared / 42)), torch.sin(angle) / angle
-    )
+    sine = torch.where(small, 1 - squared / 6 * (1 - squared / 20), torch.sin(angle) / angle)
     cosine = torch.where(
         small,
-        0.5 - squared / 24 * (1 - squared / 30 * (1 - squared / 56)),
+        0.5 - squared / 24 * (1 - squared / 30),
         2 * half_sine * half_sine / safe,
     )
     x, y, z = axis_angle.unbind(dim=-1)

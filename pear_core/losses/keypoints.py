@@ -20,12 +20,12 @@ from pear_core.geometry.cameras import project_crop
 from pear_core.losses.reduction import weighted_mean
 
 _TIPS = ("index", "middle", "pinky", "ring", "thumb")
-_BODY_POINTS = (
-    *range(22),
-    *(EHM_JOINTS.index(n) for n in ("head_top", "nose", "left_ear", "right_ear", "left_eye", "right_eye",
-                                    "left_heel", "right_heel", "left_big_toe", "right_big_toe",
-                                    "left_small_toe", "right_small_toe")),
-)  # fmt: skip
+_SURFACE_POINTS = (
+    *("head_top", "nose", "left_ear", "right_ear", "left_eye", "right_eye"),
+    *("left_heel", "right_heel", "left_big_toe", "right_big_toe"),
+    *("left_small_toe", "right_small_toe"),
+)
+_BODY_POINTS = (*range(22), *(EHM_JOINTS.index(name) for name in _SURFACE_POINTS))
 _FACE_POINTS = (*range(STATIC_LANDMARKS.start, STATIC_LANDMARKS.stop),
                 *range(CONTOUR_LANDMARKS.start, CONTOUR_LANDMARKS.stop))  # fmt: skip
 
@@ -49,7 +49,9 @@ MIN_SCALE = 0.05
 """The camera's s is not let below this when projecting: depth 24/s must stay finite."""
 
 
-def joint_losses(predicted: Tensor, target: Tensor, weight: Tensor, valid: Tensor) -> dict[str, Tensor]:
+def joint_losses(
+    predicted: Tensor, target: Tensor, weight: Tensor, valid: Tensor
+) -> dict[str, Tensor]:
     """Mean L1 in metres of joints [B, 145, 3] relative to the centre of each group, per group.
 
     weight [B, 145]; valid [B, 4]. The hands' two groups are averaged into "joints_hands".
@@ -71,7 +73,9 @@ def joint_losses(predicted: Tensor, target: Tensor, weight: Tensor, valid: Tenso
 def keypoint_loss(
     joints: Tensor, camera: Tensor, keypoints: Tensor, confidence: Tensor, valid: Tensor
 ) -> Tensor:
-    """Mean L1, in fractions of the crop, of projected joints [B, 145, 3] against keypoints [B, 145, 2]."""
+    """Mean L1, in fractions of the crop, of projected joints [B, 145, 3] against keypoints [B,
+    145, 2].
+    """
     safe = torch.cat([camera[:, :2], camera[:, 2:].clamp(min=MIN_SCALE)], dim=1)
     uv = project_crop(joints, safe).clamp(*UV_LIMIT)
     gate = torch.zeros_like(confidence)

@@ -1,6 +1,7 @@
 """Losses on the body model's parameters and on the crop camera.
 
-Source: PEAR facts 6 for which term is squared and which absolute; means instead of sums (facts 13, 8).
+Source: PEAR facts 6 for which term is squared and which absolute; means instead of sums (facts 13,
+8).
 """
 
 from __future__ import annotations
@@ -25,7 +26,8 @@ def parameter_losses(
     """Terms by name, unweighted.
 
     Args:
-        joint_weight: [B, 52], how much each rotation's label counts (joints out of the picture less).
+        joint_weight: [B, 52], how much each rotation's label counts (joints out of the picture
+        less).
         valid: [B, 4] flags in the order of `records.VALID`: body, left hand, right hand, face.
     """
     body, left, right, face = valid.unbind(dim=1)

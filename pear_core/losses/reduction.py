@@ -1,4 +1,6 @@
-"""Weighted means: every loss is a mean over what counts, so weights do not depend on batch sizes."""
+"""Weighted means: every loss is a mean over what counts, so weights do not depend on batch
+sizes.
+"""
 
 from __future__ import annotations
 

@@ -15,12 +15,14 @@ from pear_core.losses.parameters import camera_loss, parameter_losses
 
 @dataclass(frozen=True)
 class LossWeights:
-    """Weight of every mean-reduced term; `unseen` is what labels outside the picture still count."""
+    """Weight of every mean-reduced term; `unseen` is what labels outside the picture still
+    count.
+    """
 
     root: float = 0.7
     body_pose: float = 1.0
     hand_pose: float = 0.2
-    betas: float = 0.2
+    betas: float = 1.0
     expression: float = 0.1
     hand_scale: float = 1.0
     head_scale: float = 1.0
@@ -39,8 +41,8 @@ class LossWeights:
 
 @dataclass(frozen=True)
 class Target:
-    """Labels of a batch as tensors: parameters, camera [B, 3], joints [B, 145, 3], keypoints [B, 145, 2],
-    confidence [B, 145], valid [B, 4]."""
+    """Labels of a batch as tensors: parameters, camera [B, 3], joints [B, 145, 3], keypoints [B,
+    145, 2], confidence [B, 145], valid [B, 4]."""
 
     parameters: BodyParameters
     camera: Tensor
@@ -51,11 +53,17 @@ class Target:
 
 
 def _rotation_children() -> list[int]:
-    """For each of the 52 rotations the joint whose place shows it best: its first child, else itself."""
+    """For each of the 52 rotations the joint whose place shows it best: its first child, else
+    itself.
+    """
     kinematic = [*range(22), *range(LEFT_HAND.start, RIGHT_HAND.stop)]
     children = []
     for joint in kinematic:
-        below = [i for i in range(len(SMPLX_PARENTS)) if SMPLX_PARENTS[i] == joint and i not in (22, 23, 24)]
+        below = [
+            i
+            for i in range(len(SMPLX_PARENTS))
+            if SMPLX_PARENTS[i] == joint and i not in (22, 23, 24)
+        ]
         children.append(below[0] if below else joint)
     return children
 
@@ -71,7 +79,9 @@ def total_loss(
     terms = parameter_losses(parameters, target.parameters, seen[:, _SHOWN_BY], target.valid)
     terms["camera"] = camera_loss(camera, target.camera, target.valid)
     terms |= joint_losses(joints, target.joints, seen, target.valid)
-    terms["keypoints"] = keypoint_loss(joints, camera, target.keypoints, target.confidence, target.valid)
+    terms["keypoints"] = keypoint_loss(
+        joints, camera, target.keypoints, target.confidence, target.valid
+    )
     total = torch.zeros((), device=camera.device)
     for field in fields(LossWeights):
         if field.name in terms:

@@ -12,7 +12,9 @@ from pear_core.render.visibility import FloatArray
 
 
 def crop_screen(points: FloatArray, camera: FloatArray) -> FloatArray:
-    """(V, 3) pixels of the 256 square and depth, by the crop camera (tx, ty, s) of facts section 4."""
+    """(V, 3) pixels of the 256 square and depth, by the crop camera (tx, ty, s) of facts section
+    4.
+    """
     tx, ty, s = (float(c) for c in camera)
     depth = points[:, 2] + FOCAL / s
     out = np.empty_like(points)
@@ -32,7 +34,8 @@ def pinhole_screen(points: FloatArray, focal: float, cx: float, cy: float) -> Fl
 
 
 def fit_crop_camera(points: FloatArray, uv: FloatArray, rounds: int = 5) -> FloatArray:
-    """The crop camera (tx, ty, s) that best explains where points are seen, in the least-squares sense.
+    """The crop camera (tx, ty, s) that best explains where points are seen, in the least-squares
+    sense.
 
     Args:
         points: (P, 3) body model's output frame, metres. uv: (P, 2) in [0, 1] of the crop.

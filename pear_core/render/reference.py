@@ -1,4 +1,6 @@
-"""The plain back end: numpy, one triangle after the other. Slow and obvious; the oracle of the others."""
+"""The plain back end: numpy, one triangle after the other. Slow and obvious; the oracle of the
+others.
+"""
 
 from __future__ import annotations
 

@@ -16,8 +16,8 @@ class Light:
     """Light in the camera's optical frame; colours are linear RGB gains.
 
     direction (3,): unit vector from the surface to the sun. sun (3,): its colour.
-    ambient (3,): colour from everywhere. gradient (3, 3): first-order spherical harmonics, gain of colour c
-    for a normal n is n @ gradient[:, c]. gloss: strength of the highlight.
+    ambient (3,): colour from everywhere. gradient (3, 3): first-order spherical harmonics, gain of
+    colour c for a normal n is n @ gradient[:, c]. gloss: strength of the highlight.
     """
 
     direction: FloatArray
@@ -56,7 +56,8 @@ def unit(vectors: FloatArray) -> FloatArray:
 def shade(albedo: FloatArray, normals: FloatArray, light: Light) -> FloatArray:
     """Lit colours (P, 3) of surface points seen from -z, not clipped.
 
-    Lambert: albedo * (sun * max(n.l, 0) + ambient + n @ gradient), never below a tenth of the ambient.
+    Lambert: albedo * (sun * max(n.l, 0) + ambient + n @ gradient), never below a tenth of the
+    ambient.
     """
     facing = np.maximum(normals @ light.direction, 0.0)[:, None]
     gain = np.maximum(light.ambient + normals @ light.gradient, 0.1 * light.ambient)

@@ -28,7 +28,8 @@ class Visibility:
 
     face: int32, index of the triangle, -1 where nothing is.
     depth: float32, z of the seen point in the unit of the input, +inf where nothing is.
-    barycentric: float32 (H, W, 3), perspective-correct weights of the triangle's corners, 0 where nothing is.
+    barycentric: float32 (H, W, 3), perspective-correct weights of the triangle's corners, 0 where
+    nothing is.
     """
 
     face: IntArray
@@ -50,7 +51,8 @@ def rasterise(
     """Draws triangles without culling; the nearest wins, equal depths go to the lower face index.
 
     Args:
-        screen: (V, 3) x and y in pixels (pixel centres at integers), z > 0 depth along the optical axis.
+        screen: (V, 3) x and y in pixels (pixel centres at integers), z > 0 depth along the optical
+        axis.
         faces: (F, 3) corner indices.
         backend: function that does it; None takes Warp.
 
@@ -72,7 +74,9 @@ def rasterise(
 
 
 def interpolate(visibility: Visibility, faces: IntArray, attributes: FloatArray) -> FloatArray:
-    """Vertex attributes (V, C) at the visible pixels, (P, C), in the row-major order of the mask."""
+    """Vertex attributes (V, C) at the visible pixels, (P, C), in the row-major order of the
+    mask.
+    """
     mask = visibility.mask
     corners = faces[visibility.face[mask]]
     weights = visibility.barycentric[mask]

@@ -1,10 +1,12 @@
-"""The fast back end: NVIDIA Warp kernels (CPU or CUDA from one source), about 2 ms for a body at 256 x 256.
+"""The fast back end: NVIDIA Warp kernels (CPU or CUDA from one source), about 2 ms for a body at
+256 x 256.
 
-Two passes, so that the result does not depend on the order in which triangles run: the smallest depth of
-each pixel first, then the lowest triangle that has it.
+Two passes, so that the result does not depend on the order in which triangles run: the smallest
+depth of each pixel first, then the lowest triangle that has it.
 """
 
-# Warp reads the annotations of kernels at run time, so no `from __future__ import annotations` here.
+# Warp reads the annotations of kernels at run time, so no `from __future__ import annotations`
+# here.
 
 import functools
 from typing import Any

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 
 from pear_core.train.config import TrainConfigError, from_arguments
 
@@ -25,12 +23,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except TrainConfigError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
+    from pear_core.body.fingerprint import body_fingerprint
     from pear_core.train.parallel import launch
     from pear_core.train.stage1 import train
 
-    manifest = Path(config.body) / "manifest.json"
-    digest = hashlib.sha256(manifest.read_bytes()).hexdigest() if manifest.exists() else ""
-    launch(config.workers, train, config, digest)
+    launch(config.workers, train, config, body_fingerprint(config.body))
     return 0
 
 

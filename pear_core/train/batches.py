@@ -1,4 +1,6 @@
-"""Batches for training: drawn by step number alone, so that a resumed run sees what it would have seen."""
+"""Batches for training: drawn by step number alone, so that a resumed run sees what it would have
+seen.
+"""
 
 from __future__ import annotations
 
@@ -29,6 +31,13 @@ class TrainingBatch:
     surface: Tensor
     target: Target
 
+    def __len__(self) -> int:
+        return len(self.strip)
+
+    def __getitem__(self, part: slice) -> TrainingBatch:
+        plain = {f.name: getattr(self.target, f.name)[part] for f in fields(Target)}
+        return TrainingBatch(self.strip[part], self.surface[part], Target(**plain))
+
 
 def to_tensors(batch: Batch) -> TrainingBatch:
     """Tensors of a numpy batch; axis-angles become matrices."""
@@ -39,7 +48,9 @@ def to_tensors(batch: Batch) -> TrainingBatch:
     pose = batch["rotations"]
     matrices = Rotation.from_rotvec(pose.reshape(-1, 3)).as_matrix().astype(np.float32)
     plain = {f.name: tensor(f.name) for f in fields(BodyParameters) if f.name != "rotations"}
-    parameters = BodyParameters(rotations=torch.from_numpy(matrices.reshape(*pose.shape, 3)), **plain)
+    parameters = BodyParameters(
+        rotations=torch.from_numpy(matrices.reshape(*pose.shape, 3)), **plain
+    )
     names = ("camera", "joints", "keypoints", "confidence", "valid")
     target = Target(parameters, *(tensor(name) for name in names))
     strip = tensor("image").permute(0, 3, 1, 2).float() / 255
@@ -55,7 +66,9 @@ def draw_batch(
     expression_mirror: NDArray[np.int64],
     worker: int = 0,
 ) -> dict[str, NDArray[Any]]:
-    """The batch of one step: random records, turned and recoloured, mirrored all with probability flip."""
+    """The batch of one step: random records, turned and recoloured, mirrored all with probability
+    flip.
+    """
     rng = np.random.default_rng([seed, step, worker])
     batch = shards.batch(rng.integers(len(shards), size=size))
     if rng.random() < flip:
@@ -74,14 +87,18 @@ def prefetched(
     expression_mirror: NDArray[np.int64],
     worker: int = 0,
 ) -> Iterator[TrainingBatch]:
-    """The batches of these steps, prepared by one thread ahead; an exception there is raised here."""
+    """The batches of these steps, prepared by one thread ahead; an exception there is raised
+    here.
+    """
     ready: queue.Queue[TrainingBatch | BaseException] = queue.Queue(maxsize=2)
     stop = threading.Event()
 
     def work() -> None:
         try:
             for step in steps:
-                item = to_tensors(draw_batch(shards, seed, step, size, flip, expression_mirror, worker))
+                item = to_tensors(
+                    draw_batch(shards, seed, step, size, flip, expression_mirror, worker)
+                )
                 while not stop.is_set():
                     try:
                         ready.put(item, timeout=0.5)

@@ -1,4 +1,6 @@
-"""The typed training configuration, from JSON and from command-line flags; unknown keys are errors."""
+"""The typed training configuration, from JSON and from command-line flags; unknown keys are
+errors.
+"""
 
 from __future__ import annotations
 
@@ -20,10 +22,10 @@ class TrainConfigError(ValueError):
 class TrainConfig:
     """One stage-1 run. Paths are relative to the working directory.
 
-    keep: list of [until, share]: up to this fraction of the run only this share of the patch tokens is used
-    (1.0: all). Rates are for a batch of any size; the schedule is warm-up, then cosine to `final_rate`
-    times the peak. muon: peak rate of the Muon optimiser for the matrices of the transformer blocks; 0
-    trains everything by AdamW.
+    keep: list of [until, share]: up to this fraction of the run only this share of the patch
+    tokens is used (1.0: all). Rates are for a batch of any size; the schedule is warm-up, then
+    cosine to `final_rate` times the peak. muon: peak rate of the Muon optimiser for the matrices
+    of the transformer blocks; 0 trains everything by AdamW.
     """
 
     data: str = "out/synthetic/train"
@@ -31,7 +33,13 @@ class TrainConfig:
     body: str = "models/free_body"
     out: str = "out/train/vit_ti"
     model: str = "vit_ti"
+    start: str = ""
+    """Training state (state.pt) whose weights a new run starts from; what it lacks starts fresh."""
     steps: int = 6000
+    minutes: float = 0.0
+    """Above 0 the schedule follows the clock instead of `steps` (for machines that others use
+    too).
+    """
     batch: int = 64
     rate: float = 1e-3
     muon: float = 2e-3
@@ -41,12 +49,20 @@ class TrainConfig:
     clip: float = 1.0
     ema: float = 0.999
     keep: tuple[tuple[float, float], ...] = ((0.75, 0.5), (1.0, 1.0))
+    whole_every: int = 0
+    """Every n-th step sees all tokens of a quarter of its batch (0: never)."""
     half_depth: float = 0.0
     """Up to this fraction of the run every second backbone block waits, as the identity."""
+    apart: float = 0.0
+    """Up to this fraction of the run only the auxiliary heads shape the backbone."""
+    plain: tuple[float, float] = (0.0, 0.0)
+    """Backgrounds are one colour up to the first fraction of the run, whole from the second."""
     guided: float = 0.7
     """How strongly the kept tokens prefer the person over the background, 0 to 1."""
     surface: float = 1.0
     """Weight of the auxiliary dense head (training only)."""
+    votes: float = 10.0
+    """Weight of the auxiliary joint votes of the tokens (training only)."""
     flip: float = 0.5
     bf16: bool = True
     seed: int = 1
@@ -63,14 +79,26 @@ class TrainConfig:
     weights: LossWeights = field(default_factory=LossWeights)
 
     def __post_init__(self) -> None:
-        for name in ("steps", "batch", "log_every", "validate_every", "threads", "workers", "meet_every"):
+        for name in (
+            "steps",
+            "batch",
+            "log_every",
+            "validate_every",
+            "threads",
+            "workers",
+            "meet_every",
+        ):
             if getattr(self, name) < 1:
                 raise TrainConfigError(f"{name}: expected at least 1, found {getattr(self, name)}")
         if self.batch % self.workers:
-            raise TrainConfigError(f"batch: expected a multiple of {self.workers} workers, found {self.batch}")
+            raise TrainConfigError(
+                f"batch: expected a multiple of {self.workers} workers, found {self.batch}"
+            )
         shares = [(until, share) for until, share in self.keep]
         if not shares or shares[-1][0] < 1.0 or any(not 0 < share <= 1 for _, share in shares):
-            raise TrainConfigError(f"keep: expected [until, share] pairs up to 1.0, found {self.keep}")
+            raise TrainConfigError(
+                f"keep: expected [until, share] pairs up to 1.0, found {self.keep}"
+            )
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""
@@ -86,12 +114,18 @@ def from_mapping(values: Mapping[str, Any]) -> TrainConfig:
         try:
             nested["keep"] = tuple((float(until), float(share)) for until, share in nested["keep"])
         except (TypeError, ValueError):
-            raise TrainConfigError(f"keep: expected [until, share] pairs, found {nested['keep']!r}") from None
+            raise TrainConfigError(
+                f"keep: expected [until, share] pairs, found {nested['keep']!r}"
+            ) from None
+    if "plain" in nested:
+        nested["plain"] = tuple(float(fraction) for fraction in nested["plain"])
     return TrainConfig(**_checked(TrainConfig, nested, ""))
 
 
 def from_arguments(arguments: Sequence[str]) -> TrainConfig:
-    """`[CONFIG.json] [--key value]...`; nested keys as --weights.root 0.3. Flags win over the file."""
+    """`[CONFIG.json] [--key value]...`; nested keys as --weights.root 0.3. Flags win over the
+    file.
+    """
     values: dict[str, Any] = {}
     rest = list(arguments)
     if rest and not rest[0].startswith("--"):
@@ -135,7 +169,9 @@ def _checked(kind: type, values: Any, prefix: str) -> dict[str, Any]:
     hints = get_type_hints(kind)
     unknown = sorted(set(values) - set(hints))
     if unknown:
-        raise TrainConfigError(f"unknown key {prefix}{unknown[0]}; known: {', '.join(sorted(hints))}")
+        raise TrainConfigError(
+            f"unknown key {prefix}{unknown[0]}; known: {', '.join(sorted(hints))}"
+        )
     out: dict[str, Any] = {}
     for key, value in values.items():
         expected = hints[key]

@@ -12,7 +12,9 @@ from pear_core.layout import NUM_EXPRESSION
 
 
 def mirrored_names(names: list[str]) -> NDArray[np.int64]:
-    """For each name the index of the one with Left and Right swapped; itself where there is none."""
+    """For each name the index of the one with Left and Right swapped; itself where there is
+    none.
+    """
     index = {name: i for i, name in enumerate(names)}
     out = []
     for name in names:

@@ -11,13 +11,13 @@ from pear_core.train.config import TrainConfig
 from pear_core.train.learner import Learner
 
 
-def rate_at(config: TrainConfig, step: int) -> float:
-    """Factor on the peak rate: linear warm-up, then cosine to final_rate at the last step."""
-    if step < config.warmup:
-        return (step + 1) / config.warmup
-    progress = (step - config.warmup) / max(config.steps - config.warmup, 1)
+def rate_at(config: TrainConfig, step: int, progress: float) -> float:
+    """Factor on the peak rate: linear warm-up over steps, cosine to final_rate over progress 0 to
+    1.
+    """
     cosine = 0.5 * (1 + math.cos(math.pi * min(progress, 1.0)))
-    return config.final_rate + (1 - config.final_rate) * cosine
+    warm = min((step + 1) / max(config.warmup, 1), 1.0)
+    return warm * (config.final_rate + (1 - config.final_rate) * cosine)
 
 
 class Optimisers:
@@ -48,14 +48,15 @@ class Optimisers:
             muon = torch.optim.Muon(
                 matrices, lr=config.muon, weight_decay=config.weight_decay,
                 adjust_lr_fn="match_rms_adamw",
+                ns_steps=3,  # a third of a step goes here at small batches
             )  # fmt: skip
             self.members.append((muon, config.muon))
 
-    def step(self, step: int) -> None:
+    def step(self, step: int, progress: float) -> None:
         """One update at the rate of this step; clears the gradients."""
         for optimiser, peak in self.members:
             for group in optimiser.param_groups:
-                group["lr"] = peak * rate_at(self.config, step)
+                group["lr"] = peak * rate_at(self.config, step, progress)
             optimiser.step()
             optimiser.zero_grad(set_to_none=True)
 
@@ -72,7 +73,9 @@ class Average:
 
     def __init__(self, module: nn.Module, decay: float) -> None:
         self.decay = decay
-        self.shadow: dict[str, Tensor] = {k: v.detach().clone() for k, v in module.state_dict().items()}
+        self.shadow: dict[str, Tensor] = {
+            k: v.detach().clone() for k, v in module.state_dict().items()
+        }
 
     def update(self, module: nn.Module, step: int) -> None:
         """Early steps forget faster, so that the start is not remembered."""

@@ -1,8 +1,8 @@
 """Data-parallel workers of one machine.
 
-Each trains on its own batches and their weights are averaged every few steps ("local SGD"): on a shared CPU
-single-threaded processes that rarely wait for each other do nearly twice the work of threads that meet at
-every operator.
+Each trains on its own batches and their weights are averaged every few steps ("local SGD"): on a
+shared CPU single-threaded processes that rarely wait for each other do nearly twice the work of
+threads that meet at every operator.
 """
 
 from __future__ import annotations
@@ -28,7 +28,9 @@ def workers() -> int:
 
 
 def average_parameters(module: nn.Module) -> None:
-    """Replaces every parameter by its mean over the workers (which then train on from the same place)."""
+    """Replaces every parameter by its mean over the workers (which then train on from the same
+    place).
+    """
     if workers() == 1:
         return
     parameters = list(module.parameters())
@@ -43,8 +45,19 @@ def average_parameters(module: nn.Module) -> None:
             start = end
 
 
+def mean(value: float) -> float:
+    """The same number for all workers: the mean of theirs."""
+    if workers() == 1:
+        return value
+    shared = torch.tensor([value], dtype=torch.float64)
+    dist.all_reduce(shared)
+    return float(shared) / workers()
+
+
 def launch(count: int, function: Callable[..., Any], *arguments: Any) -> None:
-    """Runs function(*arguments) in `count` processes that can average weights; in this one if it is 1."""
+    """Runs function(*arguments) in `count` processes that can average weights; in this one if it
+    is 1.
+    """
     if count == 1:
         function(*arguments)
         return

@@ -26,12 +26,15 @@ from pear_core.model import checkpoint
 from pear_core.model.presets import preset
 from pear_core.model.regressor import Regressor
 from pear_core.train import parallel
+from pear_core.train.auxiliary import surface_loss, vote_loss
 from pear_core.train.batches import TrainingBatch, prefetched
 from pear_core.train.config import TrainConfig
+from pear_core.train.curriculum import plainer
 from pear_core.train.expressions import expression_mirror
-from pear_core.train.learner import Learner, surface_loss
+from pear_core.train.initialise import initialise
+from pear_core.train.learner import Learner
 from pear_core.train.optimiser import Average, Optimisers
-from pear_core.train.state import Run, load_state, save_state
+from pear_core.train.state import Run, load_state, save_state, start_from
 from pear_core.train.tokens import choose_tokens, keep_at
 
 STATE, LOG, WEIGHTS = "state.pt", "log.jsonl", "model.safetensors"
@@ -57,30 +60,44 @@ def train_step(run: Run, ehm: Ehm, batch: TrainingBatch, config: TrainConfig) ->
     run.learner.train()
     place = (config.seed * 1_000_003 + run.step) * parallel.workers() + parallel.rank()
     generator = torch.Generator().manual_seed(place)
-    share = keep_at(config.keep, run.step / config.steps)
+    share = keep_at(config.keep, run.progress)
+    if share < 1 and config.whole_every > 0 and run.step % config.whole_every == 0:
+        share, batch = 1.0, batch[: max(1, len(batch) // 4)]
     kept = choose_tokens(batch.surface[..., 0], share, config.guided, generator)
+    strip = plainer(batch.strip, batch.surface[..., 0], run.progress, config.plain, generator)
     # The flash kernel's backward is slow on CPUs; plain products are a fifth faster per step.
     with sdpa_kernel(SDPBackend.MATH) if batch.strip.device.type == "cpu" else nullcontext():
-        half_depth = run.step < config.half_depth * config.steps
-        prediction = run.learner(batch.strip, kept, config.bf16, half_depth)
+        half_depth = run.progress < config.half_depth
+        apart = run.progress < config.apart
+        prediction = run.learner(strip, kept, config.bf16, half_depth, apart)
     parameters, camera = decode(prediction.raw)
     # Kinematics stay in float32: in bf16 they are wrong by a centimetre.
     joints = ehm(parameters).joints
     loss, terms = total_loss(parameters, camera, joints, batch.target, config.weights)
     dense = surface_loss(prediction.cells, batch.surface, kept)
-    loss = loss + config.surface * dense
+    target = batch.target
+    votes = vote_loss(prediction.points, target.joints, target.keypoints, target.confidence)
+    loss = loss + config.surface * dense + config.votes * votes
     loss.backward()
     norm = torch.nn.utils.clip_grad_norm_(run.learner.parameters(), config.clip)
     if torch.isfinite(norm):
-        run.optimisers.step(run.step)
+        run.optimisers.step(run.step, run.progress)
     else:  # one broken batch must not end a long run
         run.learner.zero_grad(set_to_none=True)
     run.step += 1
+    if config.minutes <= 0:
+        run.progress = run.step / config.steps
     if run.step % config.meet_every == 0:
         parallel.average_parameters(run.learner)
+        if config.minutes > 0:
+            run.progress = parallel.mean(run.seconds) / (60 * config.minutes)
     run.average.update(run.learner, run.step)
     values = {name: float(value) for name, value in terms.items()}
-    return StepResult(float(loss.detach()), values | {"surface": float(dense.detach()), "norm": float(norm)})
+    return StepResult(
+        float(loss.detach()),
+        values
+        | {"surface": float(dense.detach()), "votes": float(votes.detach()), "norm": float(norm)},
+    )
 
 
 def train(config: TrainConfig, body_sha256: str = "") -> Run:
@@ -96,10 +113,15 @@ def train(config: TrainConfig, body_sha256: str = "") -> Run:
         out.mkdir(parents=True, exist_ok=True)
         (out / "config.json").write_text(json.dumps(config.to_dict(), indent=1))
     ehm = Ehm.from_folder(config.body).restricted(np.zeros(0, dtype=np.int64))
+    shards = Shards(Path(config.data))
     run = new_run(config)
     if (out / STATE).exists():
         load_state(out / STATE, run, config)
-    shards = Shards(Path(config.data))
+    elif config.start:
+        start_from(Path(config.start), run)
+    else:
+        initialise(run.learner.regressor, shards, config.seed)
+        run.average = Average(run.learner, config.ema)
     validation = Path(config.validation)
     held_out = Shards(validation) if validation.exists() else None
     log = _Log(out / LOG if first else None)
@@ -152,14 +174,28 @@ def _loop(
     with Progress(*columns, transient=True, disable=hidden) as progress:
         task = progress.add_task("stage 1", total=config.steps, completed=run.step, loss="")
         size = config.batch // parallel.workers()
-        batches = prefetched(shards, config.seed, steps, size, config.flip, mirror_map, parallel.rank())
+        batches = prefetched(
+            shards, config.seed, steps, size, config.flip, mirror_map, parallel.rank()
+        )
+        before = time.monotonic()
         for batch in batches:
             recent.append(train_step(run, ehm, batch, config))
+            run.seconds += time.monotonic() - before
+            before = time.monotonic()
+            if config.minutes > 0 and run.progress >= 1:
+                break
             progress.update(task, completed=run.step, loss=f"loss {recent[-1].loss:.3f}")
             now = time.monotonic()
             if run.step % config.log_every == 0:
                 rate = len(recent) * config.batch / (now - logged)
-                log.write({"step": run.step, "images_per_second": round(rate, 1), **_means(recent)})
+                log.write(
+                    {
+                        "step": run.step,
+                        "progress": round(run.progress, 4),
+                        "images_per_second": round(rate, 1),
+                        **_means(recent),
+                    }
+                )
                 recent, logged = [], now
             if now - saved > 60 * config.save_minutes:
                 save()

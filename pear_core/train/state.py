@@ -23,17 +23,23 @@ class ResumeError(ValueError):
 
 @dataclass
 class Run:
-    """A training in memory. step: updates done."""
+    """A training in memory. step: updates done; seconds: time spent on them; progress: 0 to 1."""
 
     learner: Learner
     optimisers: Optimisers
     average: Average
     step: int = 0
+    seconds: float = 0.0
+    progress: float = 0.0
 
     def averaged_weights(self) -> dict[str, Tensor]:
         """Moving average of the regressor's own weights, without what only training needs."""
         prefix = "regressor."
-        return {k.removeprefix(prefix): v for k, v in self.average.shadow.items() if k.startswith(prefix)}
+        return {
+            k.removeprefix(prefix): v
+            for k, v in self.average.shadow.items()
+            if k.startswith(prefix)
+        }
 
 
 def save_state(path: Path, run: Run, config: TrainConfig) -> None:
@@ -42,6 +48,8 @@ def save_state(path: Path, run: Run, config: TrainConfig) -> None:
         "format": FORMAT,
         "model": config.model,
         "step": run.step,
+        "seconds": run.seconds,
+        "progress": run.progress,
         "learner": run.learner.state_dict(),
         "optimisers": run.optimisers.state(),
         "average": run.average.shadow,
@@ -56,7 +64,8 @@ def save_state(path: Path, run: Run, config: TrainConfig) -> None:
 
 
 def load_state(path: Path, run: Run, config: TrainConfig) -> None:
-    """Continues `run` from a state. Batches and token choices depend on the step alone, so nothing is lost.
+    """Continues `run` from a state. Batches and token choices depend on the step alone, so nothing
+    is lost.
 
     Raises ResumeError for another model or format.
     """
@@ -68,3 +77,15 @@ def load_state(path: Path, run: Run, config: TrainConfig) -> None:
     run.optimisers.load(state["optimisers"])
     run.average.shadow = state["average"]
     run.step = int(state["step"])
+    run.seconds, run.progress = float(state["seconds"]), float(state["progress"])
+
+
+def start_from(path: Path, run: Run) -> None:
+    """Weights of another training as the start of this one; its optimisers and step are not taken
+    over.
+    """
+    state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+    if state.get("format") != FORMAT:
+        raise ResumeError(f"{path}: format: expected {FORMAT!r}, found {state.get('format')!r}")
+    run.learner.load_state_dict(state["average"], strict=False)
+    run.average = Average(run.learner, run.average.decay)

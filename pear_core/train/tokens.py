@@ -17,11 +17,13 @@ def keep_at(schedule: tuple[tuple[float, float], ...], progress: float) -> float
     return schedule[-1][1]
 
 
-def choose_tokens(kind: Tensor, share: float, guided: float, generator: torch.Generator) -> Tensor | None:
+def choose_tokens(
+    kind: Tensor, share: float, guided: float, generator: torch.Generator
+) -> Tensor | None:
     """Token numbers [B, K] to keep, ascending; None for all.
 
-    Tokens that see the person or border on it are preferred with strength `guided`, so that a step costs
-    half and loses little; the rest of the places goes to random background.
+    Tokens that see the person or border on it are preferred with strength `guided`, so that a step
+    costs half and loses little; the rest of the places goes to random background.
 
     Args:
         kind: [B, 64, 48] surface kinds, 0 where there is no labelled person.

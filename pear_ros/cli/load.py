@@ -9,9 +9,9 @@ from pear_ros.assets import model_dir
 from pear_ros.engine import Engine, open_engine
 from pear_ros.messages.identity import Identity
 from pear_ros.output.machine import machine, versions
-from pear_ros.perception.detect import Detector
+from pear_ros.perception.choose import open_detector
 from pear_ros.perception.pipeline import Pipeline
-from pear_ros.problems import PearError, Problems
+from pear_ros.problems import Problems
 
 
 @dataclass(frozen=True)
@@ -45,26 +45,10 @@ class Loaded:
 
 def load(arguments: argparse.Namespace) -> Loaded:
     """Open what the options name. Raises PearError."""
-    detector, name = open_detector(arguments.detector, arguments.boxes)
     folder = model_dir(arguments.model)
+    choice = arguments.boxes or arguments.detector
+    detector = open_detector(choice, arguments.threads)
     engine = open_engine(folder, arguments.engine, arguments.precision, arguments.threads)
     problems = Problems()
+    name = f"{type(detector).__name__} ({choice})"
     return Loaded(engine, Pipeline(engine, detector, problems=problems), problems, name)
-
-
-def open_detector(choice: str, boxes: str | None) -> tuple[Detector, str]:
-    """The detector of an option, and its name for people. Raises PearError."""
-    if boxes is not None:
-        from pear_ros.perception.given import GivenBoxes
-
-        return GivenBoxes.from_file(boxes), f"boxes of {boxes}"
-    if choice == "whole":
-        from pear_ros.perception.whole_image import WholeImage
-
-        return WholeImage(), "whole picture"
-    raise PearError(
-        "unknown detector",
-        where="--detector",
-        expected="auto, builtin, whole or a file ending in .onnx",
-        found=choice,
-    )

@@ -18,11 +18,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """List model bundles and body models."""
+    """List models, bodies and detectors."""
     from pear_ros import assets
 
     entries = [describe(folder, "model", arguments.verify) for folder in assets.bundles()]
     entries += [describe(folder, "body", arguments.verify) for folder in assets.bodies()]
+    entries += [
+        describe(folder, "detector", arguments.verify, "provenance.json")
+        for folder in assets.detectors()
+    ]
     broken = any(entry["broken"] for entry in entries)
     if arguments.json:
         searched = [str(folder) for folder in assets.search_path()]
@@ -41,15 +45,20 @@ def run(arguments: argparse.Namespace) -> int:
     return 1 if broken else 0
 
 
-def describe(folder: Path, kind: str, verify: bool) -> dict[str, Any]:
-    """One installed model: identity, files with size and hash, and what is wrong with it."""
+def describe(
+    folder: Path, kind: str, verify: bool, record: str = "manifest.json"
+) -> dict[str, Any]:
+    """One installed model: identity, files with size and hash, and what is wrong with it.
+
+    record: the file in the folder that lists the others with their SHA-256.
+    """
     broken: list[str] = []
     manifest: dict[str, Any] = {}
     try:
-        content = json.loads((folder / "manifest.json").read_bytes())
+        content = json.loads((folder / record).read_bytes())
         manifest = content if isinstance(content, dict) else {}
     except (OSError, ValueError) as error:
-        broken.append(f"manifest.json: {error}")
+        broken.append(f"{record}: {error}")
     listed = manifest.get("files")
     files = {}
     for name, entry in listed.items() if isinstance(listed, dict) else ():
@@ -59,7 +68,7 @@ def describe(folder: Path, kind: str, verify: bool) -> dict[str, Any]:
         if not path.is_file():
             broken.append(f"{name}: missing")
         elif verify and _sha256(path) != expected:
-            broken.append(f"{name}: another content than the manifest's")
+            broken.append(f"{name}: another content than recorded")
     identity = manifest.get("identity")
     return {
         "name": folder.name,

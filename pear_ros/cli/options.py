@@ -6,8 +6,6 @@ import argparse
 
 from pear_ros.assets import DEFAULT_MODEL
 
-DETECTORS = ("auto", "builtin", "whole")
-
 
 def add_model(parser: argparse.ArgumentParser) -> None:
     """Which model, on what, and how people are found."""
@@ -92,6 +90,13 @@ def positive_int(text: str) -> int:
     value = _number(text)
     if value != int(value) or value < 1:
         raise argparse.ArgumentTypeError(f"expected a whole number of at least 1, found {text!r}")
+    return int(value)
+
+
+def not_negative_int(text: str) -> int:
+    value = _number(text)
+    if value != int(value) or value < 0:
+        raise argparse.ArgumentTypeError(f"expected a whole number from 0 up, found {text!r}")
     return int(value)
 
 

@@ -20,7 +20,9 @@ from pear_ros.types import FloatArray, HumanFrame
 
 def write_picture(path: Path, image: NDArray[np.uint8]) -> None:
     """Write an RGB picture as JPEG or PNG, by its suffix (atomic)."""
-    done, data = cv2.imencode(path.suffix, image[:, :, ::-1], [cv2.IMWRITE_JPEG_QUALITY, 93])
+    jpeg = path.suffix.lower() in (".jpg", ".jpeg")
+    options = [cv2.IMWRITE_JPEG_QUALITY, 93] if jpeg else []
+    done, data = cv2.imencode(path.suffix, image[:, :, ::-1], options)
     if not done:
         raise PearError("OpenCV cannot encode the picture", where=str(path))
     write_bytes(path, data.tobytes())

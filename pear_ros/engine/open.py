@@ -45,7 +45,7 @@ def open_engine(
             module = importlib.import_module(f"pear_ros.engine.{name}")
             engine: Engine = module.open_engine(bundle, precision, threads, "; ".join(reasons))
             return engine
-        except ImportError as error:
+        except (ImportError, OSError) as error:
             reasons.append(f"{name} is not installed ({error})")
         except PearError as error:
             if backend != "auto":

@@ -13,8 +13,8 @@ from pear_ros.types import Crop, FloatArray
 def probe(engine: Engine, squares: NDArray[np.uint8]) -> dict[str, FloatArray]:
     """rotations, joints, keypoints, camera and vertices of RGB squares (N, 256, 256, 3) uint8.
 
-    The squares lie below each other in one image and are cut out of it again at full pixels, so the whole
-    way of the engine runs, crops included, in one call.
+    The squares lie below each other in one image and are cut out of it again at full pixels, so the
+    whole way of the engine runs, crops included, in one call.
     """
     count = len(squares)
     image = np.ascontiguousarray(squares.reshape(count * CROP_SIZE, CROP_SIZE, 3))

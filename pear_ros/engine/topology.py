@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import zipfile
+import zlib
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,6 +14,12 @@ from pear_ros.problems import PearError
 from pear_ros.types import FloatArray
 
 IntArray = NDArray[np.int32]
+
+_DAMAGED = (
+    OSError, ValueError, EOFError, TypeError, RuntimeError, SyntaxError, MemoryError, OverflowError,
+    zipfile.BadZipFile, zlib.error,
+)  # fmt: skip
+"""What numpy raises on one broken archive or another."""
 
 
 @dataclass(frozen=True)
@@ -68,7 +75,7 @@ def read_topology(data: bytes, where: str) -> Topology:
         )
     except KeyError as error:
         raise PearError("incomplete topology", where=where, expected=f"array {error}") from None
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+    except _DAMAGED as error:
         raise PearError("not a topology file", where=where, found=str(error)) from None
     _check(topology, where)
     return topology

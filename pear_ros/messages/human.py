@@ -62,13 +62,12 @@ def _records(people: Sequence[Human]) -> NDArray[np.void]:
         rec[f"{name}_length"] = length
     for name in _COPIED:
         rec[name] = _stack(parameters, name)
-    _fill_pose(rec, "", parameters)
     raw = [human.raw_parameters for human in people]
-    if all(a is b for a, b in zip(raw, parameters, strict=True)):
-        for name in ("global_orient", "body_pose", "left_hand_pose", "right_hand_pose"):
-            rec[f"raw_{name}"] = rec[name]
-    else:
-        _fill_pose(rec, "raw_", raw)
+    smoothed = any(a is not b for a, b in zip(raw, parameters, strict=True))
+    # One conversion for both, because its cost is in the number of calls.
+    vectors = axis_angle(_stack(parameters + raw if smoothed else parameters, "rotations"))
+    _fill_pose(rec, "", vectors[: len(people)])
+    _fill_pose(rec, "raw_", vectors[-len(people) :])
     rec["raw_jaw_pose"] = _stack(raw, "jaw_pose")
     rec["raw_eye_pose"] = _stack(raw, "eye_pose")
     for row, human in zip(rec, people, strict=True):
@@ -92,8 +91,8 @@ def _fill_person(row: Any, human: Human) -> None:
     row["joint_confidence"] = human.joint_confidence
 
 
-def _fill_pose(rec: NDArray[np.void], prefix: str, parameters: Sequence[Parameters]) -> None:
-    vectors = axis_angle(_stack(parameters, "rotations"))
+def _fill_pose(rec: NDArray[np.void], prefix: str, vectors: NDArray[np.float32]) -> None:
+    """vectors (N, 52, 3)."""
     n = len(rec)
     rec[f"{prefix}global_orient"] = vectors[:, 0]
     rec[f"{prefix}body_pose"] = vectors[:, _BODY].reshape(n, -1)

@@ -7,7 +7,7 @@ straight into the message (an object per point would take 80 ms).
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,17 +23,16 @@ _ADD, _DELETE, _DELETE_ALL = 0, 2, 3
 MESH, SKELETON, LABEL = "mesh", "skeleton", "label"
 _HEAD_TOP = anatomy.EHM_JOINTS.index("head_top")
 
-PALETTE: tuple[Colour, ...] = (
-    (0.37, 0.62, 0.93, 1.0),
-    (0.96, 0.62, 0.27, 1.0),
-    (0.42, 0.76, 0.42, 1.0),
-    (0.86, 0.44, 0.58, 1.0),
-    (0.62, 0.52, 0.85, 1.0),
-    (0.35, 0.75, 0.75, 1.0),
-    (0.85, 0.77, 0.35, 1.0),
-    (0.72, 0.56, 0.44, 1.0),
+PALETTE: tuple[tuple[int, int, int], ...] = (
+    (86, 180, 233),
+    (230, 159, 0),
+    (0, 158, 115),
+    (204, 121, 167),
+    (240, 228, 66),
+    (0, 114, 178),
+    (213, 94, 0),
 )
-"""One colour per person, by track id: red, green, blue, alpha in 0..1."""
+"""Okabe and Ito's colours (2008), 8-bit RGB; the same person has the same in overlay pictures."""
 
 BONES: NDArray[np.int64] = np.stack(
     [anatomy.SMPLX_PARENTS[1:], np.arange(1, len(anatomy.SMPLX_PARENTS))], axis=1
@@ -52,15 +51,16 @@ class MarkerStyle:
     skeleton: bool = True
     label: bool = True
     lifetime: float = 0.5
-    palette: tuple[Colour, ...] = field(default=PALETTE)
     bone_width: float = 0.012
     label_height: float = 0.12
     predicted_alpha: float = 0.4
     """Alpha of people who were not found in this picture but carried on."""
 
     def colour(self, human: Human) -> Colour:
-        r, g, b, a = self.palette[human.track_id % len(self.palette)]
-        return r, g, b, a * self.predicted_alpha if human.state == TrackState.PREDICTED else a
+        """By track id, darker on later rounds through the palette: RGBA in 0..1."""
+        rounds, index = divmod(human.track_id, len(PALETTE))
+        r, g, b = (c / 255 * (1 - 0.25 * (rounds % 3)) for c in PALETTE[index])
+        return r, g, b, self.predicted_alpha if human.state == TrackState.PREDICTED else 1.0
 
 
 def marker_array(

@@ -26,16 +26,45 @@ _Int = NDArray[np.int64]
 class Fragments:
     """The visible surface: one entry per covered pixel, ordered by pixel.
 
-    pixel (P,): row * width + column. face (P,): index of the triangle seen. barycentric (P, 3):
-    perspective-correct weights of its corners. depth (P,): z in metres.
+    pixel (P,): row * width + column. face (P,): index of the triangle seen. depth (P,): z in
+    metres.
     """
 
     pixel: _Int
     face: _Int
-    barycentric: _Float
     depth: _Float
     width: int
     height: int
+    _seen: _Triangles
+    _owner: _Int
+
+    def interpolate(self, values: NDArray[np.floating]) -> _Float:
+        """Values (V, C) of the vertices as (C, P) on what is seen, perspective-correct."""
+        at = self._seen
+        x, y = self.pixel % self.width, self.pixel // self.width
+        dx, dy = x - at.u[0][self._owner], y - at.v[0][self._owner]
+        result = np.empty((values.shape[1], len(x)))
+        for row, channel in zip(result, values.T, strict=True):
+            base, along_u, along_v = at.plane(channel)
+            np.multiply(along_u[self._owner], dx, out=row)
+            row += along_v[self._owner] * dy
+            row += base[self._owner]
+            row *= self.depth
+        return result
+
+    def barycentric(self) -> _Float:
+        """Weights (P, 3) of the corners of each seen triangle, perspective-correct."""
+        at = self._seen
+        x, y = self.pixel % self.width, self.pixel // self.width
+        dx, dy = x - at.u[0][self._owner], y - at.v[0][self._owner]
+        second, third = (
+            (slope_u[self._owner] * dx + slope_v[self._owner] * dy)
+            for slope_u, slope_v in zip(at.slope_u, at.slope_v, strict=True)
+        )
+        weight = np.stack((1.0 - second - third, second, third)) * at.w[:, self._owner]
+        # Rounding on an edge may leave a weight a hair below zero.
+        np.maximum(weight, 0.0, out=weight)
+        return (weight / weight.sum(0)).T
 
     def depth_image(self) -> NDArray[np.float32]:
         """Depth (H, W) in metres, infinite where nothing is."""
@@ -48,6 +77,31 @@ class Fragments:
         image = np.full(self.width * self.height, -1, np.int32)
         image[self.pixel] = self.face
         return image.reshape(self.height, self.width)
+
+
+@dataclass(frozen=True)
+class _Triangles:
+    """T triangles on the picture.
+
+    corner (3, T): vertex indices. u, v, w (3, T): pixels and 1/z of the corners. slope_u, slope_v
+    (2, T): change of the second and third corner's screen-space weight per pixel.
+    """
+
+    corner: _Int
+    u: _Float
+    v: _Float
+    w: _Float
+    slope_u: _Float
+    slope_v: _Float
+
+    def plane(self, value: NDArray[np.floating]) -> tuple[_Float, _Float, _Float]:
+        """value / z at the first corner and its slopes, (T,) each; affine over the picture."""
+        first, second, third = np.asarray(value, np.float64)[self.corner] * self.w
+        second -= first
+        third -= first
+        along_u = self.slope_u[0] * second + self.slope_u[1] * third
+        along_v = self.slope_v[0] * second + self.slope_v[1] * third
+        return first, along_u, along_v
 
 
 def supersampled(camera: Intrinsics, factor: int) -> Intrinsics:
@@ -91,44 +145,48 @@ def rasterise(
     leave out triangles seen from behind (right and twice as fast for closed meshes).
     """
     height, width = camera.height, camera.width
-    corners = np.asarray(faces).T
-    u_all, v_all = project(vertices, camera).T
-    w_all = 1.0 / np.asarray(vertices, np.float64)[:, 2].clip(NEAR)
-    u, v = u_all[corners], v_all[corners]
-    with np.errstate(invalid="ignore"):
-        area = (u[1] - u[0]) * (v[2] - v[0]) - (u[2] - u[0]) * (v[1] - v[0])
-        seen = (area < 0) if cull else (area != 0) & ~np.isnan(area)
-        seen &= _reaches(u, width) & _reaches(v, height)
-    kept = np.flatnonzero(seen)
-    u, v, w = u[:, kept], v[:, kept], w_all[corners[:, kept]]
-    planes = _planes(u, v, area[kept])
+    kept, seen = _visible(vertices, np.asarray(faces), camera, cull)
 
-    # 1/z is affine over the picture, so it can be compared (and later inverted) without perspective
-    # division.
-    triangle, row, first, count = _spans(u, v, width, height)
-    slope_u = planes.u[0] * (w[1] - w[0]) + planes.u[1] * (w[2] - w[0])
-    slope_v = planes.v[0] * (w[1] - w[0]) + planes.v[1] * (w[2] - w[0])
-    row_w = w[0][triangle] + slope_v[triangle] * (row - v[0][triangle])
-    row_w += slope_u[triangle] * (first - u[0][triangle])
-    starts = np.cumsum(count) - count
-    along = np.arange(int(count.sum())) - np.repeat(starts, count)
-    pixel = np.repeat(row * width + first, count) + along
-    closeness = np.repeat(row_w, count) + along * np.repeat(slope_u[triangle], count)
+    # 1/z is affine over the picture, so it can be compared without a division per pixel.
+    triangle, row, first, count = _spans(seen.u, seen.v, width, height)
+    base, slope_u, slope_v = seen.plane(np.ones(len(vertices)))
+    start = base[triangle] + slope_v[triangle] * (row - seen.v[0][triangle])
+    start += slope_u[triangle] * (first - seen.u[0][triangle])
+    ends = np.cumsum(count)
+    along = np.arange(ends[-1] if len(ends) else 0) - np.repeat(ends - count, count)
+    pixel = along + np.repeat(row * width + first, count)
+    closeness = np.repeat(slope_u[triangle], count) * along
+    closeness += np.repeat(start, count)
     owner = np.repeat(triangle, count)
 
     nearest = np.zeros(width * height)
     np.maximum.at(nearest, pixel, closeness)
-    winner = np.full(width * height, -1, np.int64)
+    covered = np.flatnonzero(nearest)
     won = closeness == nearest[pixel]
+    winner = np.empty(width * height, np.int64)
     winner[pixel[won]] = owner[won]
-    covered = np.flatnonzero(winner >= 0)
     owner = winner[covered]
-    weight = planes.at(owner, covered % width, covered // width)
-    weight *= w[:, owner]
-    # Rounding on an edge may leave a weight a hair below zero.
-    np.maximum(weight, 0.0, out=weight)
-    weight /= weight.sum(0)
-    return Fragments(covered, kept[owner], weight.T, 1.0 / nearest[covered], width, height)
+    depth = 1.0 / nearest[covered]
+    return Fragments(covered, kept[owner], depth, width, height, seen, owner)
+
+
+def _visible(
+    vertices: NDArray[np.floating], faces: NDArray[np.integer], camera: Intrinsics, cull: bool
+) -> tuple[_Int, _Triangles]:
+    """Which triangles can be seen, and where they lie on the picture."""
+    corner = np.asarray(faces, np.int64).T
+    u_all, v_all = project(vertices, camera).T
+    u, v = u_all[corner], v_all[corner]
+    with np.errstate(invalid="ignore"):
+        area = (u[1] - u[0]) * (v[2] - v[0]) - (u[2] - u[0]) * (v[1] - v[0])
+        seen = (area < 0) if cull else (area != 0) & ~np.isnan(area)
+        seen &= _reaches(u, camera.width) & _reaches(v, camera.height)
+    kept = np.flatnonzero(seen)
+    corner, u, v, area = corner[:, kept], u[:, kept], v[:, kept], area[kept]
+    w = 1.0 / np.asarray(vertices, np.float64)[:, 2][corner]
+    slope_u = np.stack((v[2] - v[0], v[0] - v[1])) / area
+    slope_v = np.stack((u[0] - u[2], u[1] - u[0])) / area
+    return kept, _Triangles(corner, u, v, w, slope_u, slope_v)
 
 
 def _reaches(edge: _Float, size: int) -> NDArray[np.bool_]:
@@ -136,36 +194,6 @@ def _reaches(edge: _Float, size: int) -> NDArray[np.bool_]:
     low = np.minimum(np.minimum(edge[0], edge[1]), edge[2])
     high = np.maximum(np.maximum(edge[0], edge[1]), edge[2])
     return np.asarray((high >= 0) & (low <= size - 1))
-
-
-@dataclass(frozen=True)
-class _Planes:
-    """Screen-space corner weights of T triangles: slopes (2, T) of the second and third along u and
-    v.
-    """
-
-    u: _Float
-    v: _Float
-    u0: _Float
-    v0: _Float
-
-    def at(self, triangle: _Int, x: _Int, y: _Int) -> _Float:
-        """Affine weights (3, P) of pixel P in its triangle."""
-        dx, dy = x - self.u0[triangle], y - self.v0[triangle]
-        weight = np.empty((3, len(triangle)))
-        for i in (0, 1):
-            weight[i + 1] = self.u[i][triangle] * dx + self.v[i][triangle] * dy
-        np.subtract(1.0 - weight[1], weight[2], out=weight[0])
-        return weight
-
-
-def _planes(u: _Float, v: _Float, area: _Float) -> _Planes:
-    return _Planes(
-        np.stack((v[2] - v[0], v[0] - v[1])) / area,
-        np.stack((u[0] - u[2], u[1] - u[0])) / area,
-        u[0],
-        v[0],
-    )
 
 
 def _spans(u: _Float, v: _Float, width: int, height: int) -> tuple[_Int, _Int, _Int, _Int]:

@@ -81,9 +81,10 @@ def read_npz(path: str | Path) -> Records:
     else.
     """
     try:
-        with np.load(path, allow_pickle=False) as file:
-            if not isinstance(file, np.lib.npyio.NpzFile):
-                raise ValueError("one array, not an archive")
+        file = np.load(path, allow_pickle=False)
+        if not isinstance(file, np.lib.npyio.NpzFile):
+            raise ValueError("one array, not an archive")
+        with file:
             arrays = {name: file[name] for name in file.files}
     except (
         OSError,
@@ -144,7 +145,8 @@ def _arrays(records: Records) -> dict[str, Any]:
     if any(h.raw_parameters is not h.parameters for h in humans):
         rows.update(_parameter_arrays([h.raw_parameters for h in humans], "raw_"))
     for name, part in POSE_PARTS.items():
-        rows[name] = axis_angle(rows["rotations"][:, part]).reshape(len(humans), -1)
+        vectors = axis_angle(rows["rotations"][:, part])
+        rows[name] = vectors.reshape(len(humans), 3 * (part.stop - part.start))
     return rows
 
 

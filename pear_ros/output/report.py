@@ -25,20 +25,20 @@ from pear_ros.output.report_page import SCRIPT, STYLE
 from pear_ros.problems import PearError, Problems
 
 _MAX_WIDTH, _QUALITY = 1600, 88
-_STAGES = (
-    "decode",
-    "detect",
-    "network",
-    "track",
-    "crop",
-    "body",
-    "write",
-    "place",
-    "mesh",
-    "messages",
-)
+_STAGES = ("decode", "detect", "network", "body", "mesh", "messages", "write", "crop", "overlay")
 """Stages in the order of the colours, so that a stage has the same colour everywhere."""
-_BARS = ("#56b4e9", "#e69f00", "#009e73", "#cc79a7", "#0072b2", "#d55e00", "#b8a800", "#8a93a0")
+_BARS = (
+    "#56b4e9",
+    "#e69f00",
+    "#009e73",
+    "#cc79a7",
+    "#0072b2",
+    "#d55e00",
+    "#b8a800",
+    "#8a93a0",
+    "#7a5195",
+    "#4c8c2b",
+)
 
 
 @dataclass(frozen=True)
@@ -196,7 +196,7 @@ def _stages(stages: Mapping[str, float]) -> str:
 
 
 def _colour(stage: str, position: int) -> str:
-    return _BARS[(_STAGES.index(stage) if stage in _STAGES else position + 5) % len(_BARS)]
+    return _BARS[(_STAGES.index(stage) if stage in _STAGES else position) % len(_BARS)]
 
 
 def _table(table: Table) -> str:

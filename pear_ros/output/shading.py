@@ -25,21 +25,21 @@ blue.
 """
 
 _SAMPLES = 2
-_AMBIENT = np.array([0.20, 0.21, 0.24])
+_AMBIENT = np.array([0.13, 0.14, 0.17])
 # Towards the light in the optical frame (x right, y down, z forward), colour in linear light.
 _LIGHTS = (
-    (np.array([-0.50, -0.70, -0.62]), np.array([0.86, 0.82, 0.76])),
-    (np.array([0.85, -0.10, -0.52]), np.array([0.20, 0.23, 0.28])),
+    (np.array([-0.66, -0.62, -0.42]), np.array([1.02, 0.97, 0.90])),
+    (np.array([0.80, -0.15, -0.58]), np.array([0.16, 0.19, 0.24])),
 )
-_RIM = 0.30
+_RIM, _GLOSS, _SHARPNESS = 0.30, 0.10, 18
 
 
 def track_colour(track_id: int) -> tuple[int, int, int]:
     """RGB colour of a track; neighbouring ids differ strongly, later rounds through the palette are
     darker.
     """
-    colour = PALETTE[(track_id - 1) % len(PALETTE)]
-    dim = 1.0 - 0.25 * (((track_id - 1) // len(PALETTE)) % 3)
+    colour = PALETTE[track_id % len(PALETTE)]
+    dim = 1.0 - 0.25 * ((track_id // len(PALETTE)) % 3)
     return tuple(round(c * dim) for c in colour)  # type: ignore[return-value]
 
 
@@ -59,8 +59,12 @@ def shade(
         # Wrapped diffuse: the shadow side keeps its form instead of going flat.
         light = light + np.maximum((toward + 0.15) / 1.15, 0.0)[:, None] * strength
     facing = np.clip((normals * view).sum(1), 0.0, 1.0)
+    key = _LIGHTS[0][0] / np.linalg.norm(_LIGHTS[0][0])
+    halfway = view + key
+    halfway /= np.maximum(np.linalg.norm(halfway, axis=1, keepdims=True), 1e-9)
+    gloss = _GLOSS * np.clip((normals * halfway).sum(1), 0.0, 1.0) ** _SHARPNESS
     rim = _RIM * (1.0 - facing) ** 3 * np.clip(0.6 - 0.6 * normals[:, 1], 0.0, 1.0)
-    lit = _linear(np.array(colour) / 255.0) * light + rim[:, None]
+    lit = _linear(np.array(colour) / 255.0) * light + (rim + gloss)[:, None]
     return (255.0 * np.clip(lit, 0.0, 1.0) ** (1 / 2.2)).astype(np.float32)
 
 
@@ -88,17 +92,16 @@ def paint(
     view = supersampled(cropped(camera, x0, y0, x1, y1), _SAMPLES)
     seen = rasterise(np.concatenate(list(vertices)), all_faces, view)
 
-    owner = (seen.pixel // view.width // _SAMPLES) * (x1 - x0) + seen.pixel % view.width // _SAMPLES
-    corner = all_faces.T[:, seen.face]
-    weight = seen.barycentric.T * (opacity / _SAMPLES**2)
+    share = opacity / _SAMPLES**2
+    owner = seen.pixel // view.width // _SAMPLES * (x1 - x0) + seen.pixel % view.width // _SAMPLES
     patch = result[y0:y1, x0:x1]
     count = (y1 - y0) * (x1 - x0)
-    cover = np.bincount(owner, minlength=count).reshape(patch.shape[:2]) * (opacity / _SAMPLES**2)
-    for channel in range(3):
-        lit = all_colours[:, channel]
-        value = sum(lit[corner[k]] * weight[k] for k in range(3))
-        added = np.bincount(owner, value, minlength=count).reshape(cover.shape)
-        patch[..., channel] = np.clip(patch[..., channel] * (1.0 - cover) + added + 0.5, 0, 255)
+    left = 1.0 - share * np.bincount(owner, minlength=count).reshape(patch.shape[:2])
+    for channel, light in enumerate(seen.interpolate(all_colours)):
+        # Slivers seen edge-on may extrapolate a little.
+        np.clip(light, 0.0, 255.0, out=light)
+        total = np.bincount(owner, light, minlength=count).reshape(patch.shape[:2])
+        patch[..., channel] = share * total + patch[..., channel] * left + 0.5
     return result
 
 

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import os
-from contextlib import ExitStack
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any
-
-# Read by OpenCV when its FFmpeg part loads: a codec that is not there is no news, the next one is
-# tried.
-os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
 
 import cv2
 import numpy as np
@@ -85,16 +83,17 @@ class VideoWriter:
             raise PearError(
                 "picture too small for a video", where=str(self.path), found=f"{width}x{height}"
             )
-        level = cv2.utils.logging.getLogLevel()
-        cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
-        try:
+        with _silence():
             for codec in CODECS[self.path.suffix.lower()]:
-                fourcc = cv2.VideoWriter.fourcc(*codec)
-                writer = cv2.VideoWriter(str(self._part), fourcc, self.rate, (width, height))
+                writer = cv2.VideoWriter(
+                    str(self._part),
+                    cv2.CAP_FFMPEG,
+                    cv2.VideoWriter.fourcc(*codec),
+                    self.rate,
+                    (width, height),
+                )
                 if writer.isOpened():
                     return writer
-        finally:
-            cv2.utils.logging.setLogLevel(level)
         raise PearError(
             "OpenCV can write none of the codecs",
             where=str(self.path),
@@ -131,3 +130,17 @@ class VideoWriter:
                 expected=f"{self.frames} pictures",
                 found=str(found),
             )
+
+
+@contextmanager
+def _silence() -> Iterator[None]:
+    """Nothing reaches standard error: OpenCV and FFmpeg comment on every codec they do not have."""
+    sys.stderr.flush()
+    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 2)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)

@@ -35,23 +35,26 @@ _Image = NDArray[np.uint8]
 class BlazePoseOptions:
     """Thresholds, chosen on the pictures of docs/detectors.md.
 
-    windows: side of the windows over the longer side of the picture; 0 looks at the whole picture
-    only (fewer small people and fewer of a group, five times as fast). propose: least score of a
-    proposal. accept: least product of proposal score and presence. apart: see ssd.merge. overlap,
-    inside: a box is dropped if a better one overlaps it by this much (intersection over union;
-    intersection over the smaller). most: people looked at per picture. present, fits: what
-    `confirm` asks for, presence and overlap with the box in question.
+    windows: sizes to look at, see `windows`; fewer are faster and miss small people, people of a
+    group and close portraits. propose: least score of a proposal. accept: least product of proposal
+    score and presence. apart: see `ssd.merge`. overlap, inside: a box is dropped if a better one
+    covers it this far (intersection over union; over the smaller). most: people looked at per
+    picture. present, fits: what `confirm` asks for, presence and overlap with the box in question.
     """
 
-    windows: float = 0.62
+    windows: tuple[float, ...] = (1.0, 1.4, 0.62)
     propose: float = 0.3
-    accept: float = 0.45
+    accept: float = 0.5
     apart: float = 0.35
     overlap: float = 0.6
     inside: float = 0.9
     most: int = 12
     present: float = 0.5
     fits: float = 0.4
+
+
+THOROUGH = BlazePoseOptions(windows=(1.0, 1.4, 0.62, 0.4), most=30)
+"""For pictures that may take their time: three times the cost, more of the small people."""
 
 
 class BlazePose:
@@ -65,9 +68,7 @@ class BlazePose:
         options: BlazePoseOptions | None = None,
         threads: int | None = None,
     ) -> None:
-        """folder: that of the two networks (default: the shipped ones). Raises PearError if one is
-        missing.
-        """
+        """folder: of the two networks (default: the shipped ones). Raises PearError."""
         home = Path(folder) if folder is not None else find(FOLDER)
         self.options = options or BlazePoseOptions()
         self._proposer = open_network(home / "pose_detection.onnx", threads)
@@ -106,11 +107,12 @@ class BlazePose:
         pictures = np.stack([letter_box(image, *square, ssd.INPUT) for square in squares])
         raw = self._proposer.run(image=pictures.astype(np.float32) / 127.5 - 1.0)
         parts: list[ssd.Candidates] = []
+        longer = max(image.shape[:2])
         for i, (left, top, side) in enumerate(squares):
             found = ssd.decode(
                 raw["boxes"][i], raw["scores"][i], self.options.propose, self._anchors
             )
-            if i > 0:
+            if side < longer:
                 # People whose hips lie beyond a window are seen whole in a neighbouring one.
                 inside = np.abs(found.hips - 0.5).max(axis=1) < 0.55
                 found = found.take(np.flatnonzero(inside))
@@ -120,9 +122,7 @@ class BlazePose:
         return ssd.merge(ssd.concatenate(parts), self.options.apart, self.options.most)
 
     def _examine(self, image: _Image, centres: _Array, up: _Array, radius: _Array) -> list[Box]:
-        """The person in each circle: its box on the picture (perhaps empty) and the presence as its
-        score.
-        """
+        """The person in each circle: its box (empty if there is none) and its presence as score."""
         if not len(centres):
             return []
         height, width = image.shape[:2]
@@ -139,27 +139,26 @@ class BlazePose:
         return found
 
 
-def windows(width: int, height: int, share: float) -> list[tuple[int, int, int]]:
-    """Squares (left, top, side) in whole pixels to look at: all of the picture, then overlapping
-    parts of it.
+def windows(width: int, height: int, shares: Sequence[float]) -> list[tuple[int, int, int]]:
+    """Squares (left, top, side) in whole pixels to look at, one size for each share of the longer
+    side.
+
+    From 1 on it is the whole picture with a margin (somebody close is easier to see from afar),
+    below that overlapping parts of the picture.
     """
-    longer = max(width, height)
-    squares = [((width - longer) // 2, (height - longer) // 2, longer)]
-    side = round(share * longer)
-    if side < 64:
-        return squares
-    for top in _starts(height, side):
-        squares += [(left, top, side) for left in _starts(width, side)]
+    squares: list[tuple[int, int, int]] = []
+    for share in shares:
+        side = round(share * max(width, height))
+        for top in _starts(height, side):
+            squares += [(left, top, side) for left in _starts(width, side)]
     return squares
 
 
 def _starts(length: int, side: int) -> list[int]:
-    """Evenly spread starts of windows that overlap by at least a third; centred if one covers the
-    length.
-    """
+    """Evenly spread starts of windows that overlap by a third; centred if one is enough."""
     if side >= length:
         return [(length - side) // 2]
-    count = 1 + -(-(length - side) // int(0.65 * side))
+    count = 1 + -(-(length - side) // max(int(0.65 * side), 1))
     return [round(i * (length - side) / (count - 1)) for i in range(count)]
 
 
@@ -177,9 +176,7 @@ def letter_box(image: _Image, left: int, top: int, side: int, size: int) -> _Ima
 
 
 def upright(centre: _Array, up: _Array, side: float) -> _Array:
-    """Affine map (2, 3) from pixels of the picture to [0, PORTRAIT] of a square in which `up`
-    points up.
-    """
+    """Affine map (2, 3) from pixels to [0, PORTRAIT] of a square in which `up` points up."""
     y = -up / max(float(np.linalg.norm(up)), 1e-9)
     turn = np.array([[y[1], -y[0]], [y[0], y[1]]]) * (PORTRAIT / max(side, 1.0))
     shift = 0.5 * PORTRAIT - turn @ centre

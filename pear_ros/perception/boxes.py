@@ -43,9 +43,7 @@ def iou(a: FloatArray, b: FloatArray) -> FloatArray:
 
 
 def clip(box: Box, width: int, height: int) -> Box:
-    """The part of a box that lies on a picture of width x height pixels; empty (x1 <= x0) if none
-    does.
-    """
+    """The part of a box that lies on a width x height picture; empty (x1 <= x0) if none does."""
     return Box(
         x0=max(box.x0, -0.5),
         y0=max(box.y0, -0.5),

@@ -9,15 +9,20 @@ from pear_ros.problems import PearError
 
 
 def open_detector(choice: str, threads: int | None = None) -> Detector:
-    """ "auto" or "builtin": BlazePose; "whole": the whole picture; FILE.onnx: an own network;
-    FILE.json: given boxes.
+    """The detector behind a word or a file.
 
-    Raises PearError for anything else and for files that are missing or unfit.
+    auto and builtin: BlazePose; thorough: BlazePose for pictures that may take their time; whole:
+    the whole picture; FILE.onnx: an own network; FILE.json: given boxes. Raises PearError for
+    anything else and for files that are missing or unfit.
     """
     if choice in ("auto", "builtin"):
         from pear_ros.perception.blazepose import BlazePose
 
         return BlazePose(threads=threads)
+    if choice == "thorough":
+        from pear_ros.perception.blazepose import THOROUGH, BlazePose
+
+        return BlazePose(options=THOROUGH, threads=threads)
     if choice == "whole":
         from pear_ros.perception.whole_image import WholeImage
 
@@ -30,5 +35,5 @@ def open_detector(choice: str, threads: int | None = None) -> Detector:
         from pear_ros.perception.given import GivenBoxes
 
         return GivenBoxes.from_file(choice)
-    expected = "auto, builtin, whole, FILE.onnx or FILE.json"
+    expected = "auto, builtin, thorough, whole, FILE.onnx or FILE.json"
     raise PearError("unknown detector", expected=expected, found=choice)

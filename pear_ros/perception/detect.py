@@ -1,6 +1,4 @@
-"""What finds people in a picture: the detector interface and how the pipeline may use a
-detector.
-"""
+"""What finds people in a picture: the interface, and how the pipeline may use it."""
 
 from __future__ import annotations
 

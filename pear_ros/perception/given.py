@@ -63,9 +63,7 @@ class GivenBoxes:
         )
 
     def detect(self, frame: Frame) -> list[Box]:
-        """The boxes given for this frame, best score first; raises PearError for one outside the
-        picture.
-        """
+        """This frame's boxes, best score first; raises PearError for one outside the picture."""
         height, width = frame.image.shape[:2]
         keys = (
             frame.source,

@@ -1,6 +1,4 @@
-"""Detector networks from ONNX files: OpenVINO where it is installed, else ONNX Runtime, always
-float32.
-"""
+"""Detector networks from ONNX files on OpenVINO, else on ONNX Runtime, always in float32."""
 
 from __future__ import annotations
 

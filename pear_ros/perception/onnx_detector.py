@@ -1,6 +1,4 @@
-"""A user's own person detector: a YOLOX, YOLOv5, YOLOv8-like or RT-DETR-like ONNX file (see
-`onnx_layouts`).
-"""
+"""A user's own person detector as an ONNX file, of the kinds that `onnx_layouts` knows."""
 
 from __future__ import annotations
 
@@ -23,9 +21,7 @@ SIZE = 640
 
 @dataclass(frozen=True)
 class OnnxDetectorOptions:
-    """person: class of people (0 in COCO order). least: score. overlap: suppression of doubles,
-    IoU.
-    """
+    """person: its class (0 in COCO order). least: score. overlap: IoU at which one is dropped."""
 
     person: int = 0
     least: float = 0.4
@@ -105,9 +101,7 @@ class OnnxDetector:
     def _fit(
         self, image: NDArray[np.uint8]
     ) -> tuple[NDArray[np.uint8], NDArray[np.float64], NDArray[np.float64]]:
-        """The picture on the network's canvas, and the scale and shift (4,) from picture to
-        canvas.
-        """
+        """The network's canvas, and the scale and shift (4,) that lead to it from the picture."""
         height, width = image.shape[:2]
         sx, sy = self.width / width, self.height / height
         if not self.layout.stretched:

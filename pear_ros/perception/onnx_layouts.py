@@ -1,13 +1,13 @@
-"""What common detectors' ONNX outputs mean: which kind it is, and its people in pixels of the
-network's input.
+"""What common detectors' ONNX outputs mean: which kind it is, and its people in input pixels.
 
 Kinds are told apart by the shapes of the outputs, since their names vary between exporters:
 
-* end to end (YOLOv10 and later): (1, N, 6) with x0, y0, x1, y1, score, class * RT-DETR, D-FINE:
-boxes (1, N, 4) in [0, 1] and logits (1, N, C), or both side by side as (1, N, 4 + C) with N = 300 *
-RT-DETR with its post-processing: labels (1, N), boxes (1, N, 4), scores (1, N) * YOLOX: (1, cells,
-5 + C) with an objectness, either offsets in grid cells or decoded * YOLOv5: (1, 3 * cells, 5 + C),
-decoded * YOLOv8, v9, v11: (1, 4 + C, cells), decoded, no objectness
+* end to end (YOLOv10 and later): (1, N, 6) with x0, y0, x1, y1, score, class
+* RT-DETR, D-FINE: boxes (1, N, 4) in [0, 1] and logits (1, N, C), or side by side (1, 300, 4 + C)
+* RT-DETR with its post-processing: labels (1, N), boxes (1, N, 4), scores (1, N)
+* YOLOX: (1, cells, 5 + C) with an objectness, either offsets in grid cells or decoded
+* YOLOv5: (1, 3 * cells, 5 + C), decoded
+* YOLOv8, v9, v11: (1, 4 + C, cells), decoded, no objectness
 """
 
 from __future__ import annotations
@@ -28,8 +28,7 @@ class Layout:
 
     kind: name of it. corner: the picture is letter-boxed into the top left corner, else centred;
     stretched: it is stretched over the input instead. bgr, unit: colour order, and whether values
-    reach to 1 or to 255. pad: grey level beyond the picture, 0..255. sized: a second input wants
-    the picture's width and height.
+    reach to 1 or to 255. pad: grey level beyond the picture, 0..255.
     """
 
     kind: str
@@ -50,9 +49,7 @@ YOLOV8 = Layout("yolov8")
 
 
 def recognise(outputs: Mapping[str, NDArray[Any]], height: int, width: int) -> Layout | None:
-    """The layout of a network's outputs for an input of height x width, or None if it is none of
-    these.
-    """
+    """The layout of the outputs for an input of height x width, None if it is none of these."""
     shapes = [array.shape for array in outputs.values()]
     cells = sum((height // s) * (width // s) for s in (8, 16, 32))
     if len(shapes) == 3 and _finished(outputs) is not None:
@@ -107,9 +104,7 @@ def decode(
 
 
 def _on_grid(rows: _Array, height: int, width: int) -> _Array:
-    """YOLOX's offsets in cells and log sizes -> centres and sizes in pixels; left alone if they
-    already are.
-    """
+    """YOLOX's offsets in cells and log sizes -> centres and sizes in pixels, unless they are."""
     if np.median(np.abs(rows[:, :2])) > 8.0:
         return rows
     grids: list[_Array] = []
@@ -147,7 +142,9 @@ def _detr(outputs: Mapping[str, NDArray[Any]]) -> tuple[_Array, _Array] | None:
         return None
     if second.shape[2] == 4 and first.shape[2] != 4:
         first, second = second, first
-    return (first[0], second[0]) if first.shape[2] == 4 else None
+    # 91 or 92 classes: DETR and RF-DETR, which want other pictures and number people 1.
+    fits = first.shape[2] == 4 and second.shape[2] not in (91, 92)
+    return (first[0], second[0]) if fits else None
 
 
 def _finished(outputs: Mapping[str, NDArray[Any]]) -> tuple[_Array, _Array, _Array] | None:

@@ -226,9 +226,7 @@ class _Answers:
 def joint_confidence(
     in_crop: FloatArray, pixels: FloatArray, scores: FloatArray, width: int, height: int
 ) -> FloatArray:
-    """Confidence (N, J): 0 for key points outside the crop's [0, 1] or outside the picture, else
-    the score (N,).
-    """
+    """Confidence (N, J): the score (N,), or 0 outside the crop's [0, 1] or the picture."""
     inside = ((in_crop >= 0.0) & (in_crop <= 1.0)).all(axis=-1)
     inside &= ((pixels >= -0.5) & (pixels <= (width - 0.5, height - 0.5))).all(axis=-1)
     return np.asarray(inside * scores[:, None], dtype=np.float32)

@@ -21,12 +21,12 @@ from pear_ros.perception.crop import crop_rows
 from pear_ros.types import Crop, FloatArray, Intrinsics, ScaleSource
 
 SIZE_SIGMA = 0.10
-"""Relative standard deviation of the regressed body's size: people of unknown height, one
-picture.
-"""
+"""Relative standard deviation of the size of a regressed body: nobody knows how tall it is."""
 NEAR = 0.05
 """No joint is placed nearer to the camera than this many metres."""
-STEPS = 4
+MOST_STEPS = 6
+CLOSE = 1e-4
+"""The search ends at a step of this many metres; the next one would be far smaller still."""
 
 _Array = NDArray[np.float64]
 
@@ -45,9 +45,7 @@ JOINT_WEIGHTS = _joint_weights()
 
 @dataclass(frozen=True)
 class Placement:
-    """Positions of N people: transl (N, 3) and depth_sigma (N,) in metres, residual (N,) RMS in
-    pixels.
-    """
+    """Of N people: transl (N, 3) and depth_sigma (N,) in metres, residual (N,) RMS in pixels."""
 
     transl: FloatArray
     depth_sigma: FloatArray
@@ -56,9 +54,7 @@ class Placement:
 
 
 def assumed_intrinsics(width: int, height: int) -> Intrinsics:
-    """A usual lens for a picture without calibration: focal length = image diagonal, 53 degrees
-    across it.
-    """
+    """A usual lens: focal length = diagonal of the picture, 53 degrees across it."""
     focal = math.hypot(width, height)
     return Intrinsics(focal, focal, 0.5 * (width - 1), 0.5 * (height - 1), width, height)
 
@@ -74,9 +70,7 @@ def usable(intrinsics: Intrinsics | None, width: int, height: int) -> bool:
 
 
 def far_translation(camera: FloatArray, crops: Sequence[Crop], intrinsics: Intrinsics) -> _Array:
-    """Crop cameras (N, 3) -> translations (N, 3), exact for people far away (facts section 4,
-    general K).
-    """
+    """Crop cameras (N, 3) -> translations (N, 3), exact from afar (facts 4, for a general K)."""
     cam = np.asarray(camera, dtype=np.float64)
     square = crop_rows(crops)
     focal = math.sqrt(intrinsics.fx * intrinsics.fy)
@@ -103,25 +97,28 @@ def place(
     depth_sigma adds the uncertain body size and the misfit of the projection; infinite for scale
     NONE.
     """
-    points = np.asarray(joints, dtype=np.float64)
-    targets = np.asarray(keypoints, dtype=np.float64)
-    every = np.broadcast_to(JOINT_WEIGHTS[: points.shape[1]], points.shape[:2])
+    # Coordinates before joints: contiguous rows are what numpy is fast on.
+    points = np.ascontiguousarray(joints.transpose(0, 2, 1), dtype=np.float64)
+    targets = np.ascontiguousarray(keypoints.transpose(0, 2, 1), dtype=np.float64)
+    every = np.broadcast_to(JOINT_WEIGHTS, (len(points), points.shape[2]))
     seen = every * (np.asarray(confidence) > 0)
     # Fewer than six visible joints say little about distance: then the hidden ones vote as well.
     weights = np.where((seen > 0).sum(axis=1, keepdims=True) >= 6, seen, every)
     start = far_translation(camera, crops, intrinsics)
-    floor = NEAR - points[..., 2].min(axis=1)
+    floor = NEAR - points[:, 2].min(axis=1)
     start[:, 2] = np.maximum(start[:, 2], floor)
     transl = start
-    for _ in range(STEPS):
-        step = _linearise(points + transl[:, None], targets, weights, intrinsics).step
+    for _ in range(MOST_STEPS):
+        fit = _linearise(points, transl, targets, weights, intrinsics)
         # A step beyond half the distance leaves the region where the linearisation means anything.
         reach = 0.5 * np.maximum(transl[:, 2], NEAR)
-        step = step * np.minimum(1.0, reach / np.maximum(np.abs(step[:, 2]), 1e-12))[:, None]
+        shorten = np.minimum(1.0, reach / np.maximum(np.abs(fit.step[:, 2]), 1e-12))
+        step = fit.step * shorten[:, None]
         transl = transl + step
         transl[:, 2] = np.maximum(transl[:, 2], floor)
+        if not np.abs(step).max(initial=0.0) > CLOSE:
+            break
     transl = np.where(np.isfinite(transl).all(axis=1, keepdims=True), transl, start)
-    fit = _linearise(points + transl[:, None], targets, weights, intrinsics)
     if scale is ScaleSource.NONE:
         sigma = np.full(len(points), np.inf)
     else:
@@ -139,21 +136,21 @@ class _Linearised:
     step: _Array
     """(N, 3) Gauss-Newton step of the translation."""
     depth_information: _Array
-    """(N,) curvature of the misfit along depth with x and y optimised away, square pixels per
-    square metre.
-    """
+    """(N,) curvature of the misfit along depth, x and y optimised away, (pixels / metre)^2."""
     variance: _Array
     """(N,) weighted mean of the squared residuals in pixels, over both coordinates."""
 
 
-def _linearise(points: _Array, targets: _Array, weights: _Array, k: Intrinsics) -> _Linearised:
-    """Normal equations of the projection residuals; x and y do not mix, so their Schur complement
-    is a number.
+def _linearise(
+    points: _Array, transl: _Array, targets: _Array, weights: _Array, k: Intrinsics
+) -> _Linearised:
+    """Normal equations of the projection residuals at a translation.
+
+    x and y do not mix, so the Schur complement of depth is a number.
     """
-    inverse = 1.0 / points[..., 2]
-    x, y = points[..., 0] * inverse, points[..., 1] * inverse
-    rx = targets[..., 0] - (k.fx * x + k.cx)
-    ry = targets[..., 1] - (k.fy * y + k.cy)
+    inverse = 1.0 / (points[:, 2] + transl[:, 2:])
+    x, y = (points[:, 0] + transl[:, :1]) * inverse, (points[:, 1] + transl[:, 1:2]) * inverse
+    rx, ry = targets[:, 0] - (k.fx * x + k.cx), targets[:, 1] - (k.fy * y + k.cy)
     a, c = k.fx * inverse, k.fy * inverse
     b, d = -a * x, -c * y
     wa, wc = weights * a, weights * c

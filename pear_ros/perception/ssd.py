@@ -20,8 +20,9 @@ STRIDES = (8, 16, 32, 32, 32)
 
 
 def anchor_centres(size: int = INPUT, strides: tuple[int, ...] = STRIDES) -> _Array:
-    """Centres (A, 2) of the anchors in [0, 1]: row by row, two per cell and layer, layers of one
-    stride together.
+    """Centres (A, 2) of the anchors in [0, 1].
+
+    Row by row, two anchors per cell and layer, the layers of one stride together.
     """
     parts: list[_Array] = []
     for stride in dict.fromkeys(strides):
@@ -61,9 +62,7 @@ class Candidates:
 def decode(
     boxes: NDArray[np.float32], logits: NDArray[np.float32], least: float, centres: _Array
 ) -> Candidates:
-    """Raw output of one image (A, 12) and (A, 1) -> candidates in [0, 1] of it with a score of at
-    least `least`.
-    """
+    """Raw output (A, 12) and (A, 1) of one image -> its candidates from a score of `least` on."""
     scores = 1.0 / (1.0 + np.exp(-np.clip(logits[:, 0].astype(np.float64), -80.0, 80.0)))
     found = np.flatnonzero(scores >= least)
     points = boxes[found, 4:].reshape(-1, 4, 2) / INPUT + centres[found, None]

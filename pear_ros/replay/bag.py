@@ -7,8 +7,8 @@ from __future__ import annotations
 import shutil
 import sys
 import tempfile
-from collections.abc import Collection, Iterator
-from contextlib import ExitStack
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import ExitStack, suppress
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
@@ -28,6 +28,7 @@ READERS: dict[str, type[McapReader] | type[SqliteReader]] = {
     ".mcap": McapReader,
     ".db3": SqliteReader,
 }
+ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
 
 
 class Bag:
@@ -41,7 +42,7 @@ class Bag:
         self.path = Path(path)
         self._problems = problems
         self._stack = ExitStack()
-        self._message_zstd = False
+        self._counts: dict[str, int] = {}
         self._storages: list[Storage] = []
         try:
             self._open()
@@ -77,7 +78,8 @@ class Bag:
             for message in storage.messages(names, report):
                 topic = topics[message.topic.name, message.topic.type]
                 data = message.data
-                if self._message_zstd:
+                # CDR begins with 00, so these are messages that were compressed one by one.
+                if data[:4] == ZSTD_MAGIC:
                     try:
                         data = memoryview(zstd.decompress(data))
                     except zstd.ZstdError as error:
@@ -115,8 +117,7 @@ class Bag:
             if found:
                 self._problems.add("truncated", str(self.path), 0, str(error))
             return found
-        mode = str(information.get("compression_mode") or "")
-        self._message_zstd = mode.lower() == "message"
+        self._counts = _message_counts(information)
         return [self.path / Path(str(name)).name for name in information["relative_file_paths"]]
 
     def _unpacked(self, file: Path) -> Path:
@@ -150,7 +151,10 @@ class Bag:
                         encoding=known.encoding or topic.encoding,
                         digest=known.digest or topic.digest,
                     )
-        return list(merged.values())
+        return [
+            replace(t, count=self._counts.get(t.name)) if t.count is None else t
+            for t in merged.values()
+        ]
 
 
 def _kind(path: Path) -> str:
@@ -188,3 +192,13 @@ def _read_metadata(path: Path) -> dict[str, Any]:
     except (OSError, UnicodeDecodeError, YAMLError, KeyError, TypeError) as error:
         raise PearError("metadata cannot be read", where=str(path), found=str(error)) from None
     return dict(information)
+
+
+def _message_counts(information: Mapping[str, Any]) -> dict[str, int]:
+    """Messages by topic as metadata.yaml says, as far as it does."""
+    counts: dict[str, int] = {}
+    entries = information.get("topics_with_message_count")
+    for entry in entries if isinstance(entries, list) else []:
+        with suppress(KeyError, TypeError, ValueError):
+            counts[str(entry["topic_metadata"]["name"])] = int(entry["message_count"])
+    return counts

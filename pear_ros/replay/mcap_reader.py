@@ -185,7 +185,7 @@ class McapReader:
                 if opcode != mcap.CHUNK:
                     return
             content = self._view[start : min(start + size, end)]
-            # What is wrong inside is counted when the messages are read; here only names are wanted.
+            # What is wrong inside is counted when the messages are read; here names are wanted.
             with suppress(mcap.BrokenRecord):
                 self._walk_record(opcode, content, start)
             at = start + size

@@ -8,7 +8,7 @@ import sqlite3
 import struct
 import tempfile
 from collections.abc import Collection, Iterator
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack, closing, suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -28,8 +28,8 @@ class SqliteReader:
         self._stack = ExitStack()
         self.damage = _cut_off(path)
         whole = self._whole_pages(path) if self.damage else path
-        self._db = _connect(whole)
         try:
+            self._db = self._stack.enter_context(closing(self._connected(whole)))
             self._by_id = self._read_topics()
         except sqlite3.DatabaseError as error:
             self.close()
@@ -37,6 +37,20 @@ class SqliteReader:
         if not self._by_id:
             self.close()
             raise PearError("no topic can be read", where=self.where, found="an empty bag")
+
+    def _connected(self, path: Path) -> sqlite3.Connection:
+        """A log that was never written back (the recorder was killed) belongs to the bag."""
+        log, shared = (path.with_name(path.name + end) for end in ("-wal", "-shm"))
+        if log.is_file() and log.stat().st_size:
+            if not shared.exists():
+                # SQLite needs this file to read the log, and leaves it there.
+                self._stack.callback(shared.unlink, missing_ok=True)
+            try:
+                return _connect(path, "mode=ro")
+            except sqlite3.OperationalError as error:
+                self.damage = self.damage or f"{log.name} cannot be read: {error}"
+        # As the file lies, which also works in folders that cannot be written to.
+        return _connect(path, "mode=ro&immutable=1")
 
     def _whole_pages(self, path: Path) -> Path:
         """A copy without the last, incomplete page, whose lost part SQLite would take for zeros."""
@@ -103,7 +117,6 @@ class SqliteReader:
         return row if sound else None
 
     def close(self) -> None:
-        self._db.close()
         self._stack.close()
 
     def _read_topics(self) -> dict[int, Topic]:
@@ -153,11 +166,7 @@ def _cut_off(path: Path) -> str:
     return "" if size >= expected else f"bag is cut off: {size} of {expected} bytes are there"
 
 
-def _connect(path: Path) -> sqlite3.Connection:
-    # A log that was never checkpointed belongs to the bag; without one the file is read as it lies,
-    # which also works in folders that cannot be written to.
-    wal = path.with_name(path.name + "-wal")
-    mode = "mode=ro" if wal.is_file() and wal.stat().st_size else "mode=ro&immutable=1"
+def _connect(path: Path, mode: str) -> sqlite3.Connection:
     db = sqlite3.connect(f"file:{quote(str(path.resolve()))}?{mode}", uri=True)
     # Makes SQLite accept a file that is shorter than its header says, as a cut-off one is.
     db.execute("PRAGMA writable_schema=ON")

@@ -44,8 +44,10 @@ def main() -> None:
             write.npz(args.out / name, content)
         else:
             np.save(args.out / name, content)
-    described = [{"index": i, "name": n, "does": d}
-                 for i, (n, d) in enumerate(expressions.DESCRIPTIONS.items())]  # fmt: skip
+    described = [
+        {"index": i, "name": name, "does": does, "needs": expressions.NEEDS.get(name)}
+        for i, (name, does) in enumerate(expressions.DESCRIPTIONS.items())
+    ]
     write.text(args.out / "expressions.json", described)
     write.text(args.out / "report.json", built.report)
     write.text(args.out / "LICENSE.md", LICENSE)

@@ -46,9 +46,9 @@ def inner_surface(source: Source) -> NDArray[np.bool_]:
     return _corners(source, "mouth_cavity", "tongue", "eye_cavity.L", "eye_cavity.R")
 
 
-def flame_masks(source: Source, ids: Index, faces: Index, weights: Array, head: Array) -> dict[
-    str, Index
-]:  # fmt: skip
+def flame_masks(
+    source: Source, ids: Index, faces: Index, weights: Array, head: Array
+) -> dict[str, Index]:
     """FLAME-style regions as ids into the head.
 
     Args:
@@ -77,7 +77,7 @@ def flame_masks(source: Source, ids: Index, faces: Index, weights: Array, head: 
     bow = (x / 26) ** 2  # the borders of the lips meet in the corners
     lips = near(mouth_line(source), 10) & (y > -82.5 + 9 * bow) & (y < -63 - 7 * bow) & (bow < 1)
     nose = outer & (np.abs(x) < 20) & (y < -4) & (y > -53) & (z > 5) & (np.abs(x) < 6 - 0.45 * y)
-    sockets = {s: near(eye_rim(source, s[0].upper()), 6) | (_corners(source, f"eye_cavity.{t}")[ids])
+    sockets = {s: near(eye_rim(source, t), 6) | _corners(source, f"eye_cavity.{t}")[ids]
                for s, t in (("left", "L"), ("right", "R"))}  # fmt: skip
     front = outer & ~neck & ~boundary & ~ear
     # The hair line runs over the forehead and down in front of the ears.

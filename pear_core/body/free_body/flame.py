@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pear_core.body.free_body import body_parts, joint_regressor, shape_basis
 from pear_core.body.free_body.skeleton import JOINT
@@ -12,7 +13,9 @@ from pear_core.body.free_body.source import Array, Index, Source
 
 # FLAME's "global" carries what the SMPL-X neck carries, FLAME's "neck" turns the skull; neck,
 # jaw and eyes sit where these SMPL-X joints sit.
-FLAME_FROM_SMPLX = [JOINT[n] for n in ("neck", "head", "jaw", "left_eye_smplhf", "right_eye_smplhf")]
+FLAME_FROM_SMPLX = [
+    JOINT[n] for n in ("neck", "head", "jaw", "left_eye_smplhf", "right_eye_smplhf")
+]
 
 
 @dataclass(frozen=True)
@@ -54,7 +57,7 @@ def sub_faces(faces: Index, ids: Index, count: int) -> Index:
 
 def build(
     source: Source, bodies: shape_basis.Bodies, weights: Array, mirror: Index,
-    moved: Array, components: int,
+    moved: NDArray[np.bool_], components: int,
 ) -> Head:  # fmt: skip
     """Builds the head from the same adults as the body.
 

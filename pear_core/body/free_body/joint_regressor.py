@@ -90,9 +90,9 @@ def fit_to_bones(
     return regressor, judge(regressor, vertices, joints)
 
 
-def judge(regressor: Array, vertices: Array, joints: Array, only: Sequence[int] = range(55)) -> dict[
-    str, object
-]:  # fmt: skip
+def judge(
+    regressor: Array, vertices: Array, joints: Array, only: Sequence[int] = range(55)
+) -> dict[str, object]:
     """Distance in mm of regressed joints from `joints` (N, 55, 3)."""
     error = 1000 * np.linalg.norm(regressor @ vertices - joints, axis=-1)[:, list(only)]
     return {

@@ -152,14 +152,14 @@ def contour(face: Face) -> Points:
     for angle in angles:
         out = np.array([np.cos(angle), np.sin(angle), 0.0])
         back = -42.0 + 40.0 * (1 - abs(out[0])) ** 0.7  # the chin's curve starts at the chin
-        picks, places = [], []
+        picks: list[tuple[int, Array]] = []
         for z in np.arange(back, 60.0, 1.5):
             start = np.array([0.0, _CONTOUR_CENTRE_Y, z])
             ids, bary = _cast(face, start, out, triangles)
             if len(ids):
                 picks.append((int(ids[0]), bary[0]))
-                places.append(bary[0] @ face.vertices[face.faces[ids[0]]])
-        curves.append((picks, np.stack(places)))
+        places = np.stack([b @ face.vertices[face.faces[t]] for t, b in picks])
+        curves.append((picks, places))
     rows = []
     for yaw in YAWS:
         a = np.deg2rad(yaw)

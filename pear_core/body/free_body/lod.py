@@ -41,9 +41,7 @@ def _flips(vertices: Array, around: list[list[int]], gone: int, kept: int) -> bo
     return False
 
 
-def collapse(
-    vertices: Array, faces: Index, importance: Array, target: int
-) -> tuple[Index, Index]:
+def collapse(vertices: Array, faces: Index, importance: Array, target: int) -> tuple[Index, Index]:
     """Removes vertices until at most `target` triangles are left.
 
     Kept vertices stay where they are, so the light mesh is a plain selection of full vertices and

@@ -8,6 +8,8 @@ import numpy as np
 
 from pear_core.body.free_body.source import Array, Source
 
+Sliders = dict[str, Array]  # slider name -> (N,) values
+
 STATURE_RANGE = (1.45, 2.05)  # metres; samples outside are drawn again
 ORDINARY_HEIGHT = 0.37  # height slider that gives ordinary statures
 
@@ -27,7 +29,7 @@ def _local_spread(name: str) -> float:
     return next((s for pattern, s in _LOCAL_SPREAD if re.match(rf"(l-|r-)?({pattern})", name)), 0.0)
 
 
-def draw(rng: np.random.Generator, count: int, source: Source) -> tuple[dict, dict]:
+def draw(rng: np.random.Generator, count: int, source: Source) -> tuple[Sliders, Sliders]:
     """Draws slider values of `count` adults, stature not yet checked.
 
     Gender has two modes (0 is male, 1 female); age runs from 2/3 (young adult) to 1 (old);

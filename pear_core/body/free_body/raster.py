@@ -10,9 +10,7 @@ from pear_core.body.free_body.source import Array, Index
 _LIGHT = np.array([0.35, 0.55, 0.76])
 
 
-def visible(
-    points: Array, faces: Index, size: tuple[int, int]
-) -> tuple[Index, Array]:
+def visible(points: Array, faces: Index, size: tuple[int, int]) -> tuple[Index, Array]:
     """Nearest triangle of every pixel.
 
     Args:

@@ -41,9 +41,11 @@ POSES: dict[str, Turns] = {
     "sit": _DOWN | _both("hip", (-1.57, 0, 0)) | _both("knee", (1.57, 0, 0))
     | _both("elbow", (0, -1.2, 0)),
     "arms up": _both("shoulder", (0, 0, 1.0)) | _both("collar", (0, 0, 0.35)),
-    "walk": _DOWN | {_J["left_hip"]: np.array([-0.5, 0, 0]), _J["right_hip"]: np.array([0.4, 0, 0]),
-                     _J["left_knee"]: np.array([0.2, 0, 0]), _J["right_knee"]: np.array([0.5, 0, 0]),
-                     _J["left_elbow"]: np.array([0, -0.4, 0])},
+    "walk": _DOWN | {_J["left_hip"]: np.array([-0.5, 0, 0]),
+                     _J["left_knee"]: np.array([0.2, 0, 0]),
+                     _J["left_elbow"]: np.array([0, -0.4, 0]),
+                     _J["right_hip"]: np.array([0.4, 0, 0]),
+                     _J["right_knee"]: np.array([0.5, 0, 0])},
     "elbows": _both("elbow", (0, -1.9, 0)),
     "bend": _DOWN | {_J["spine1"]: np.array([0.4, 0.3, 0]), _J["spine2"]: np.array([0.2, 0.3, 0]),
                      _J["spine3"]: np.array([0.2, 0.2, 0]), _J["head"]: np.array([0, 0.4, 0.1])},
@@ -88,7 +90,7 @@ class Sheets:
             if dots is not None:
                 axes.flat[i].plot(dots[i][:, 0], dots[i][:, 1], "b.", markersize=2.5)
         figure.tight_layout(pad=0.3)
-        figure.savefig(self.out / f"free_body_{name}.png", dpi=90)
+        figure.savefig(self.out / f"free_body_{name}.png", dpi=90, bbox_inches="tight")
         plt.close(figure)
 
     def template(self) -> None:
@@ -147,27 +149,45 @@ class Sheets:
     def hands(self) -> None:
         """Left and right hand, open and as fists."""
         images = []
+        tip_over = {0: np.array([np.pi / 2, 0, 0])}  # shows the backs of the hands
         for title, turns in (("open", {}), ("fist", _fist())):
-            vertices, joints = pose(self.body, turns)
-            for side, views in (("left", (0, -60, 90)), ("right", (0, 60, -90))):
-                centre = joints[_J[f"{side}_middle1"]] * np.array([0.97, 1, 1])
-                near = np.abs(vertices[:, 0] - centre[0]) < 0.3
-                faces = self.faces[near[self.faces].all(1)]
-                for turn in views:
+            for side, sign in (("left", 1), ("right", -1)):
+                for view, root, turn in (("front", {}, 0), ("finger tips", {}, -60 * sign),
+                                         ("above", tip_over, 0)):  # fmt: skip
+                    vertices, joints = pose(self.body, turns | root)
+                    centre = joints[_J[f"{side}_middle1"]] * np.array([0.97, 1, 1])
+                    near = np.linalg.norm(vertices - centre, axis=1) < 0.35
+                    faces = self.faces[near[self.faces].all(1)]
                     image = raster.picture(vertices, faces, turn, centre, 0.24, (300, 340))
-                    images.append((f"{side} {title}, {turn} deg", image))
+                    images.append((f"{side} {title}, {view}", image))
         self._save("hands", images, 6, 2.2)
 
-    def _head_picture(self, vertices: Array, turn: float = 0.0, **more: Array) -> Picture:
-        centre = np.array([0.0, -0.035, -0.05])
-        return raster.picture(vertices, self.head_faces, turn, centre, 0.26, (300, 250), **more)
+    def _head_picture(
+        self, vertices: Array, turn: float = 0.0, colours: Array | None = None
+    ) -> Picture:
+        centre = np.array([0.0, -0.02, -0.05])
+        paint = self._painted() if colours is None else colours
+        return raster.picture(vertices, self.head_faces, turn, centre, 0.29, (320, 260), paint)
+
+    def _painted(self) -> Array:
+        """Skin with white eyeballs and dark irises, so that gaze and lids can be seen."""
+        colours = np.tile([0.86, 0.70, 0.60], (len(self.head["v_template"]), 1))
+        rest = self.head["v_template"].astype(np.float64)
+        for joint, side in ((3, "left"), (4, "right")):
+            ball = self.masks[f"{side}_eyeball"]
+            ahead = rest[ball] - self.head["J"][joint]
+            iris = ahead[:, 2] > 0.85 * np.linalg.norm(ahead, axis=1)
+            colours[ball] = np.where(iris[:, None], 0.15, 1.0)
+        return colours
 
     def expressions(self) -> None:
         """All expressions, the two eyelid fields, and the jaw and eye joints."""
         images = [("neutral", self._head_picture(pose(self.head)[0]))]
         for i, name in enumerate(self.names):
             coefficients = np.eye(len(self.names))[i]
-            turn = 35.0 if name in ("jawForward", "tongueOut", "mouthFunnel", "mouthPucker") else 0.0
+            turn = (
+                35.0 if name in ("jawForward", "tongueOut", "mouthFunnel", "mouthPucker") else 0.0
+            )
             vertices, _ = pose(self.head, None, None, coefficients)
             images.append((name, self._head_picture(vertices, turn)))
         rest = pose(self.head)[0]

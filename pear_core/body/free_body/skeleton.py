@@ -9,7 +9,6 @@ from pear_core.anatomy import SMPLX_JOINTS, SMPLX_MIRROR, SMPLX_PARENTS
 from pear_core.body.free_body.source import Array, Index, Source
 
 JOINT = {name: i for i, name in enumerate(SMPLX_JOINTS)}
-MIRROR = SMPLX_MIRROR
 _LEG_SPREAD = np.deg2rad(3.5)  # legs of the T-pose lean outwards by this much, as in SMPL-X
 _THUMB_DOWN = np.deg2rad(20.0)  # and its thumbs point forward, outward and a little down
 
@@ -43,11 +42,21 @@ def joint_of_bones(source: Source) -> Index:
     return joints
 
 
-def skinning_weights(source: Source) -> Array:
-    """(V, 55) weights: every bone's weight goes to the joint that carries it."""
+def skinning_weights(source: Source, mirror: Index) -> Array:
+    """(V, 55) symmetric weights: every bone's weight goes to the joint that carries it.
+
+    Eyeballs turn rigidly, and nothing but an eyeball turns with an eye joint.
+    """
     weights = np.zeros((len(source.bone_weights), len(SMPLX_JOINTS)))
     np.add.at(weights.T, joint_of_bones(source), source.bone_weights.T)
-    return weights / weights.sum(axis=1, keepdims=True)
+    for side in ("left", "right"):
+        eye = JOINT[f"{side}_eye_smplhf"]
+        ball = weights[:, eye] > 0.5
+        weights[~ball, JOINT["head"]] += weights[~ball, eye]
+        weights[~ball, eye] = 0
+        weights[ball] = np.eye(len(SMPLX_JOINTS))[eye]
+    weights /= weights.sum(axis=1, keepdims=True)
+    return (weights + weights[mirror][:, SMPLX_MIRROR]) / 2
 
 
 def rest_joints(source: Source, heads: Array) -> Array:

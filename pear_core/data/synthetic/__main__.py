@@ -28,11 +28,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--count", type=int, default=20000)
     parser.add_argument("--shard", type=int, default=1000, help="records per shard")
-    parser.add_argument("--part", default="0/1", help="I/N: this process renders every N-th shard from I")
+    parser.add_argument(
+        "--part", default="0/1", help="I/N: this process renders every N-th shard from I"
+    )
     options = parser.parse_args(arguments)
     torch.set_num_threads(1)
     part, parts = (int(n) for n in options.part.split("/"))
-    names = {i: options.out / f"seed{options.seed}-{i:05d}" for i in range(-(-options.count // options.shard))}
+    names = {
+        i: options.out / f"seed{options.seed}-{i:05d}"
+        for i in range(-(-options.count // options.shard))
+    }
     missing = [i for i in names if i % parts == part and not names[i].exists()]
     studio = Studio(options.body, options.seed)
     start, done = time.monotonic(), 0
@@ -48,7 +53,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
             write_shard(names[shard], records)
             done += len(records)
     seconds = time.monotonic() - start
-    print(f"{done} records in {seconds:.0f} s ({done / max(seconds, 1e-9):.1f} per second) -> {options.out}")
+    print(
+        f"{done} records in {seconds:.0f} s "
+        f"({done / max(seconds, 1e-9):.1f} per second) -> {options.out}"
+    )
     return 0
 
 

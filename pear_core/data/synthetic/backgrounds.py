@@ -1,6 +1,7 @@
 """Procedural backgrounds: a pool of collages drawn once per seed, then windows of them.
 
-What a background must do for training is to be full of edges, colours and blobs that are not people.
+What a background must do for training is to be full of edges, colours and blobs that are not
+people.
 """
 
 from __future__ import annotations
@@ -51,7 +52,9 @@ def cloud(rng: np.random.Generator, side: int, slope: float) -> FloatArray:
 
 def _picture(rng: np.random.Generator) -> NDArray[np.uint8]:
     side = POOL_SIDE
-    kind = rng.choice(["gradient", "cloud", "room", "collage", "street"], p=[0.12, 0.2, 0.28, 0.2, 0.2])
+    kind = rng.choice(
+        ["gradient", "cloud", "room", "collage", "street"], p=[0.12, 0.2, 0.28, 0.2, 0.2]
+    )
     picture = _gradient(rng, side)
     if kind == "cloud":
         picture = _clouds(rng, side)
@@ -67,7 +70,7 @@ def _picture(rng: np.random.Generator) -> NDArray[np.uint8]:
 
 
 def _gradient(rng: np.random.Generator, side: int) -> FloatArray:
-    y, x = np.mgrid[0:1 : side * 1j, 0:1 : side * 1j]
+    y, x = np.mgrid[0 : 1 : side * 1j, 0 : 1 : side * 1j]
     angle = rng.uniform(0, 2 * np.pi)
     t = np.clip(0.5 + (x - 0.5) * np.cos(angle) + (y - 0.5) * np.sin(angle), 0, 1)[..., None]
     return np.asarray(random_colour(rng) * (1 - t) + random_colour(rng) * t, dtype=np.float32)
@@ -92,7 +95,9 @@ def _room(rng: np.random.Generator, side: int) -> FloatArray:
     for _ in range(int(rng.integers(0, 12))):
         start, end = rng.integers(0, side, (2, 2))
         colour = [float(c) for c in random_colour(rng)]
-        cv2.line(picture, start.tolist(), end.tolist(), colour, int(rng.integers(1, 7)), cv2.LINE_AA)
+        cv2.line(
+            picture, start.tolist(), end.tolist(), colour, int(rng.integers(1, 7)), cv2.LINE_AA
+        )
     light = 1 + 0.25 * cloud(rng, side, 2.2)[..., None] * rng.uniform(0, 1)
     return np.asarray(picture * light, dtype=np.float32)
 
@@ -103,15 +108,30 @@ def _shape(rng: np.random.Generator, picture: FloatArray, upright: bool) -> None
     centre = rng.integers(0, side, 2)
     size = np.exp(rng.uniform(np.log(8), np.log(150), 2))
     canvas = np.zeros((side, side), np.uint8)
-    kind = rng.choice(["box", "ellipse", "polygon", "limb"], p=[0.5, 0.2, 0.15, 0.15] if upright else [0.3, 0.25, 0.25, 0.2])
+    kind = rng.choice(
+        ["box", "ellipse", "polygon", "limb"],
+        p=[0.5, 0.2, 0.15, 0.15] if upright else [0.3, 0.25, 0.25, 0.2],
+    )
     angle = 0.0 if upright and rng.random() < 0.8 else float(rng.uniform(0, 180))
     if kind == "box":
         points = cv2.boxPoints((centre.tolist(), size.tolist(), angle)).astype(np.int32)
         cv2.fillConvexPoly(canvas, points, 255, cv2.LINE_AA)
     elif kind == "ellipse":
-        cv2.ellipse(canvas, centre.tolist(), (size / 2).astype(int).tolist(), angle, 0, 360, 255, -1, cv2.LINE_AA)
+        cv2.ellipse(
+            canvas,
+            centre.tolist(),
+            (size / 2).astype(int).tolist(),
+            angle,
+            0,
+            360,
+            255,
+            -1,
+            cv2.LINE_AA,
+        )
     elif kind == "polygon":
-        points = (centre + rng.normal(size=(int(rng.integers(3, 8)), 2)) * size / 2).astype(np.int32)
+        points = (centre + rng.normal(size=(int(rng.integers(3, 8)), 2)) * size / 2).astype(
+            np.int32
+        )
         cv2.fillPoly(canvas, [points], 255, cv2.LINE_AA)
     else:
         points = (centre + np.cumsum(rng.normal(size=(4, 2)) * size / 2, axis=0)).astype(np.int32)

@@ -1,4 +1,6 @@
-"""What painting a body needs to know of its template: parts, landmarks of the T-pose, mesh topology."""
+"""What painting a body needs to know of its template: parts, landmarks of the T-pose, mesh
+topology.
+"""
 
 from __future__ import annotations
 
@@ -37,9 +39,10 @@ class Part(IntEnum):
 class Canvas:
     """The T-pose of the mean body, for painting.
 
-    points (V, 3): template vertices, metres, the canonical coordinates of the surface. normals (V, 3).
-    part (V,), face_part (F,): Part numbers. joints (55, 3): template joints. head_weight (V,): how much a
-    vertex follows the head. top: y of the top of the head. corners: see shading.corner_matrix.
+    points (V, 3): template vertices, metres, the canonical coordinates of the surface. normals (V,
+    3). part (V,), face_part (F,): Part numbers. joints (55, 3): template joints. head_weight (V,):
+    how much a vertex follows the head. top: y of the top of the head. corners: see
+    shading.corner_matrix.
     """
 
     points: FloatArray

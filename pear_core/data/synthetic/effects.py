@@ -1,4 +1,6 @@
-"""What happens to a picture between scene and file: occluders, borders, optics, sensor, compression."""
+"""What happens to a picture between scene and file: occluders, borders, optics, sensor,
+compression.
+"""
 
 from __future__ import annotations
 
@@ -19,11 +21,15 @@ def add_occluders(
     covered = np.zeros((height, width), np.uint8)
     for _ in range(int(rng.integers(1, 4))):
         canvas = np.zeros((height, width), np.uint8)
-        kind = rng.choice(["table", "box", "limb", "ellipse", "pole"], p=[0.25, 0.2, 0.25, 0.15, 0.15])
+        kind = rng.choice(
+            ["table", "box", "limb", "ellipse", "pole"], p=[0.25, 0.2, 0.25, 0.15, 0.15]
+        )
         if kind == "table":
             top = int(rng.uniform(0.55, 0.95) * height)
             slope = int(rng.normal(0, 8))
-            corners = np.array([[0, top - slope], [width, top + slope], [width, height], [0, height]])
+            corners = np.array(
+                [[0, top - slope], [width, top + slope], [width, height], [0, height]]
+            )
             cv2.fillConvexPoly(canvas, corners.astype(np.int32), 255, cv2.LINE_AA)
         elif kind == "pole":
             x, half = int(rng.uniform(0, width)), int(rng.uniform(2, 10))
@@ -36,9 +42,20 @@ def add_occluders(
                 cv2.fillConvexPoly(canvas, box.astype(np.int32), 255, cv2.LINE_AA)
             elif kind == "ellipse":
                 axes = (size / 2).astype(int).tolist()
-                cv2.ellipse(canvas, centre.astype(int).tolist(), axes, float(rng.uniform(0, 180)), 0, 360, 255, -1)
+                cv2.ellipse(
+                    canvas,
+                    centre.astype(int).tolist(),
+                    axes,
+                    float(rng.uniform(0, 180)),
+                    0,
+                    360,
+                    255,
+                    -1,
+                )
             else:
-                points = (centre + np.cumsum(rng.normal(size=(3, 2)) * size / 1.5, axis=0)).astype(np.int32)
+                points = (centre + np.cumsum(rng.normal(size=(3, 2)) * size / 1.5, axis=0)).astype(
+                    np.int32
+                )
                 cv2.polylines(canvas, [points], False, 255, int(rng.integers(5, 22)), cv2.LINE_AA)
         alpha = canvas[..., None].astype(np.float32) / 255
         picture[:] = picture * (1 - alpha) + _fill(rng, height, width, pool) * alpha
@@ -69,7 +86,9 @@ def degrade(rng: np.random.Generator, picture: FloatArray) -> NDArray[np.uint8]:
     kind = rng.random()
     if kind < 0.3:  # far away: few pixels, enlarged
         factor = rng.uniform(0.25, 0.8)
-        small = cv2.resize(picture, (int(width * factor), int(height * factor)), interpolation=cv2.INTER_AREA)
+        small = cv2.resize(
+            picture, (int(width * factor), int(height * factor)), interpolation=cv2.INTER_AREA
+        )
         picture = cv2.resize(small, (width, height), interpolation=cv2.INTER_LINEAR)
     elif kind < 0.4:  # motion
         length, angle = int(rng.integers(3, 9)), rng.uniform(0, np.pi)

@@ -1,4 +1,6 @@
-"""Things worn that are no part of the body mesh: hair volume, hats, helmets, collars, bags, skirts."""
+"""Things worn that are no part of the body mesh: hair volume, hats, helmets, collars, bags,
+skirts.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +21,9 @@ _RINGS, _SECTORS = 9, 16
 
 @dataclass(frozen=True)
 class Extra:
-    """A small mesh fixed to a joint. local (V, 3): metres in the joint's T-pose frame, origin at the joint."""
+    """A small mesh fixed to a joint. local (V, 3): metres in the joint's T-pose frame, origin at
+    the joint.
+    """
 
     joint: int
     local: FloatArray
@@ -38,16 +42,31 @@ def sample_extras(rng: np.random.Generator, canvas: Canvas, outfit: Outfit) -> l
     kind = rng.random()
     if outfit.hairline < 2 and kind < 0.35:  # long or big hair, behind the face
         drop = rng.uniform(0.0, 0.14)
-        radii = [rng.uniform(0.085, 0.13), rng.uniform(0.11, 0.15) + drop / 2, rng.uniform(0.075, 0.105)]
+        radii = [
+            rng.uniform(0.085, 0.13),
+            rng.uniform(0.11, 0.15) + drop / 2,
+            rng.uniform(0.075, 0.105),
+        ]
         centre = middle + [0, 0.01 - drop, -0.035]
         extras.append(_blob(rng, "head", centre, radii, hair, 0.12))
     elif kind < 0.42:  # hat
         pattern = random_pattern(rng, plain=0.8)
         centre = middle + [0, rng.uniform(0.03, 0.05), 0]
-        extras.append(_blob(rng, "head", centre, [0.095, rng.uniform(0.08, 0.13), 0.12], pattern, 0.04))
+        extras.append(
+            _blob(rng, "head", centre, [0.095, rng.uniform(0.08, 0.13), 0.12], pattern, 0.04)
+        )
         if rng.random() < 0.6:
             brim = centre + [0, 0.0, rng.choice([0.0, 0.06])]
-            extras.append(_blob(rng, "head", brim, [rng.uniform(0.09, 0.17), 0.01, rng.uniform(0.1, 0.18)], pattern, 0))
+            extras.append(
+                _blob(
+                    rng,
+                    "head",
+                    brim,
+                    [rng.uniform(0.09, 0.17), 0.01, rng.uniform(0.1, 0.18)],
+                    pattern,
+                    0,
+                )
+            )
     elif kind < 0.45:  # bun
         extras.append(_blob(rng, "head", middle + [0, 0.08, -0.09], [0.05, 0.05, 0.05], hair, 0.1))
     if rng.random() < 0.1:  # scarf, hood, ring of a suit
@@ -56,14 +75,18 @@ def sample_extras(rng: np.random.Generator, canvas: Canvas, outfit: Outfit) -> l
         extras.append(_blob(rng, "neck", np.array([0, -0.005, 0.01]), radii, pattern, 0.05))
     if rng.random() < 0.06:  # bag on the back
         radii = [rng.uniform(0.12, 0.18), rng.uniform(0.17, 0.26), rng.uniform(0.07, 0.12)]
-        extras.append(_blob(rng, "spine3", np.array([0, -0.02, -0.17]), radii, random_pattern(rng, 0.8), 0.05))
+        extras.append(
+            _blob(rng, "spine3", np.array([0, -0.02, -0.17]), radii, random_pattern(rng, 0.8), 0.05)
+        )
     return extras
 
 
 def skirt(
     rng: np.random.Generator, canvas: Canvas, joints: FloatArray, pattern: Pattern
 ) -> tuple[FloatArray, IntArray, FloatArray]:
-    """A cone around posed legs: vertices (V, 3) in the frame of `joints` (55, 3), faces, canonical points."""
+    """A cone around posed legs: vertices (V, 3) in the frame of `joints` (55, 3), faces, canonical
+    points.
+    """
     index = {name: i for i, name in enumerate(SMPLX_JOINTS)}
     top, hips = joints[index["spine1"]], joints[[index["left_hip"], index["right_hip"]]]
     knees = joints[[index["left_knee"], index["right_knee"]]]
@@ -104,7 +127,12 @@ def _constant(colour: FloatArray, rng: np.random.Generator) -> Pattern:
 
 
 def _blob(
-    rng: np.random.Generator, joint: str, centre: FloatArray, radii: list[float], pattern: Pattern, bumps: float
+    rng: np.random.Generator,
+    joint: str,
+    centre: FloatArray,
+    radii: list[float],
+    pattern: Pattern,
+    bumps: float,
 ) -> Extra:
     latitude = np.linspace(0, np.pi, _RINGS)[:, None]
     longitude = np.linspace(0, 2 * np.pi, _SECTORS, endpoint=False)[None]
@@ -114,7 +142,9 @@ def _blob(
     ).reshape(-1, 3)  # fmt: skip
     noise = waves(rng, 1.2, 4)(sphere.astype(np.float32))
     local = centre + sphere * np.asarray(radii) * (1 + bumps * noise[:, None])
-    return Extra(SMPLX_JOINTS.index(joint), local.astype(np.float32), _tube(_RINGS, _SECTORS), pattern)
+    return Extra(
+        SMPLX_JOINTS.index(joint), local.astype(np.float32), _tube(_RINGS, _SECTORS), pattern
+    )
 
 
 def _tube(rings: int, sectors: int) -> IntArray:

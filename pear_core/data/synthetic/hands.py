@@ -1,7 +1,8 @@
 """Finger poses: a few hand shapes, interpolated and perturbed.
 
-Fifteen joints per hand in the order of SMPL-X (index, middle, pinky, ring, thumb; root to tip). Written for
-the left hand, whose fingers lie along +x with the palm down: bending is a turn about -z.
+Fifteen joints per hand in the order of SMPL-X (index, middle, pinky, ring, thumb; root to tip).
+Written for the left hand, whose fingers lie along +x with the palm down: bending is a turn about
+-z.
 """
 
 from __future__ import annotations

@@ -26,8 +26,8 @@ class Identities:
     """Which shape coefficients mean something, and how the head follows the body.
 
     betas: number of SMPL-X components that move vertices. head (flame, betas): FLAME identity that
-    reproduces the head of given betas, by least squares over the replaced vertices. expressions: number of
-    expression components that move vertices.
+    reproduces the head of given betas, by least squares over the replaced vertices. expressions:
+    number of expression components that move vertices.
     """
 
     betas: int
@@ -63,7 +63,8 @@ def _used(basis: NDArray[np.floating]) -> int:
 def sample_person(
     rng: np.random.Generator, identities: Identities, upright: bool = False
 ) -> dict[str, FloatArray]:
-    """One person: the fields of BodyParameters without the batch axis, rotations as axis-angle (52, 3).
+    """One person: the fields of BodyParameters without the batch axis, rotations as axis-angle
+    (52, 3).
 
     The root is left at identity (see `viewpoint`). upright: legs mostly straight.
     """
@@ -98,7 +99,9 @@ def _face(
     expression = np.zeros(layout.NUM_EXPRESSION)
     jaw, eyelids = np.zeros(3), np.zeros(2)
     if rng.random() > 0.2 and expressions:
-        chosen = rng.choice(expressions, size=min(int(rng.integers(1, 8)), expressions), replace=False)
+        chosen = rng.choice(
+            expressions, size=min(int(rng.integers(1, 8)), expressions), replace=False
+        )
         expression[chosen] = rng.uniform(0, 1, len(chosen)) ** 1.3
     if rng.random() < 0.45:
         jaw = np.array([abs(rng.normal(0, 0.16)), rng.normal(0, 0.02), rng.normal(0, 0.02)])
@@ -110,7 +113,9 @@ def _face(
 
 
 def to_parameters(people: Sequence[dict[str, FloatArray]]) -> BodyParameters:
-    """Torch float32 batch of people from `sample_person` or from shards (axis-angle -> matrices)."""
+    """Torch float32 batch of people from `sample_person` or from shards (axis-angle ->
+    matrices).
+    """
     stacked = {f.name: np.stack([p[f.name] for p in people]) for f in fields(BodyParameters)}
     pose = stacked.pop("rotations")
     matrices = Rotation.from_rotvec(pose.reshape(-1, 3)).as_matrix()

@@ -1,8 +1,8 @@
 """Plausible body poses without motion capture: hand-made archetypes, mixed, mirrored and perturbed.
 
-A limb is described by what a person would say (where the upper arm points, how far it is twisted, how far
-the elbow is bent), for the left side; the right side is its mirror image. Angles in degrees here, radians
-outside. Frame: T-pose of SMPL-X, x to the person's left, y up, z forward.
+A limb is described by what a person would say (where the upper arm points, how far it is twisted,
+how far the elbow is bent), for the left side; the right side is its mirror image. Angles in
+degrees here, radians outside. Frame: T-pose of SMPL-X, x to the person's left, y up, z forward.
 """
 
 from __future__ import annotations
@@ -21,7 +21,9 @@ JOINT = {name: i for i, name in enumerate(BODY_JOINTS)}
 
 @dataclass(frozen=True)
 class Limb:
-    """Range of a limb: direction of its upper segment (3,), its spread, twist and bend [low, high] in degrees."""
+    """Range of a limb: direction of its upper segment (3,), its spread, twist and bend [low, high]
+    in degrees.
+    """
 
     direction: tuple[float, float, float]
     twist: tuple[float, float]
@@ -117,7 +119,9 @@ def _arms(rng: np.random.Generator, pose: FloatArray) -> None:
 
 def _arm_name(rng: np.random.Generator) -> str:
     total = sum(limb.weight for limb in ARMS.values())
-    return "free" if rng.random() < FREE_ARM_WEIGHT / (total + FREE_ARM_WEIGHT) else _pick(rng, ARMS)
+    return (
+        "free" if rng.random() < FREE_ARM_WEIGHT / (total + FREE_ARM_WEIGHT) else _pick(rng, ARMS)
+    )
 
 
 def _arm_numbers(rng: np.random.Generator, name: str) -> tuple[FloatArray, float, float]:
@@ -132,7 +136,12 @@ def _arm_numbers(rng: np.random.Generator, name: str) -> tuple[FloatArray, float
 
 
 def _put_arm(
-    rng: np.random.Generator, pose: FloatArray, side: str, direction: FloatArray, twist: float, bend: float
+    rng: np.random.Generator,
+    pose: FloatArray,
+    side: str,
+    direction: FloatArray,
+    twist: float,
+    bend: float,
 ) -> None:
     direction = direction / np.linalg.norm(direction)
     # The collar takes a part of the arm's elevation and of its forward swing.
@@ -150,7 +159,12 @@ def _put_arm(
     wrist = Rotation.from_euler(
         "xzy", [0.5 * turn, rng.normal(0, 18), rng.normal(0, 8)], degrees=True
     )
-    for name, value in (("collar", collar), ("shoulder", shoulder), ("elbow", elbow), ("wrist", wrist)):
+    for name, value in (
+        ("collar", collar),
+        ("shoulder", shoulder),
+        ("elbow", elbow),
+        ("wrist", wrist),
+    ):
         _put(pose, side, name, value)
 
 
@@ -199,7 +213,9 @@ def _torso(rng: np.random.Generator, pose: FloatArray, legs: str) -> None:
     for name, share in zip(("spine1", "spine2", "spine3"), shares, strict=True):
         pose[JOINT[name]] = np.radians(bend * share)
     wide = rng.random() < 0.3
-    head = np.array([rng.normal(2 - 0.3 * forward, 10), rng.normal(0, 28 if wide else 12), rng.normal(0, 7)])
+    head = np.array(
+        [rng.normal(2 - 0.3 * forward, 10), rng.normal(0, 28 if wide else 12), rng.normal(0, 7)]
+    )
     head = np.clip(head, [-45, -75, -30], [45, 75, 30])
     share = rng.uniform(0.3, 0.6)
     pose[JOINT["neck"]] = np.radians(head * share)

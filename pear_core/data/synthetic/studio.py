@@ -138,7 +138,11 @@ class Studio:
         normals = vertex_normals(vertices, canvas.faces, canvas.corners)
         dressed = vertices + normals * thickness(outfit, canvas)[:, None]
         patterns.append(lambda points, part: paint(outfit, canvas, points, part))
-        pieces = [_piece(dressed, normals, canvas.faces, canvas.points, canvas.face_part, len(patterns) - 1)]
+        pieces = [
+            _piece(
+                dressed, normals, canvas.faces, canvas.points, canvas.face_part, len(patterns) - 1
+            )
+        ]
         turn = world_rotations(person["rotations"])
         for extra in sample_extras(rng, canvas, outfit):
             placed = extra.local @ turn[extra.joint].T.astype(np.float32) + joints[extra.joint]
@@ -161,7 +165,9 @@ class Studio:
     ) -> tuple[FloatArray, NDArray[np.uint8]]:
         """Picture, and surface cells of the first `labelled` pieces."""
         starts = np.cumsum([0] + [len(p.vertices) for p in pieces[:-1]])
-        faces = np.concatenate([p.faces + s for p, s in zip(pieces, starts, strict=True)]).astype(np.int32)
+        faces = np.concatenate([p.faces + s for p, s in zip(pieces, starts, strict=True)]).astype(
+            np.int32
+        )
         screen = view.project(np.concatenate([p.vertices for p in pieces]))
         screen[:, 0] -= STRIP_MARGIN
         seen = rasterise(screen, faces, CROP_SIZE, STRIP_WIDTH)
@@ -169,9 +175,7 @@ class Studio:
         face = seen.face[mask]
         weights = seen.barycentric[mask]
         corners = faces[face]
-        attributes = np.concatenate(
-            [np.concatenate([p.points, p.normals], axis=1) for p in pieces]
-        )
+        attributes = np.concatenate([np.concatenate([p.points, p.normals], axis=1) for p in pieces])
         values = np.einsum("pc,pcd->pd", weights, attributes[corners])
         points, normals = values[:, :3], unit(values[:, 3:])
         part = np.concatenate([p.face_part for p in pieces])[face]
@@ -181,7 +185,9 @@ class Studio:
             chosen = material == number
             albedo[chosen] = patterns[number](points[chosen], part[chosen])
         light = sample_light(rng)
-        bumps = np.sin(points @ rng.normal(0, 60, (3, 3)).astype(np.float32)) * np.float32(rng.uniform(0, 0.12))
+        bumps = np.sin(points @ rng.normal(0, 60, (3, 3)).astype(np.float32)) * np.float32(
+            rng.uniform(0, 0.12)
+        )
         bumps[(part == Part.HEAD) | (part == Part.HAND) | (part == Part.EYE)] *= 0.15
         # Normals that face away on a visible pixel come from interpolation and thin shells.
         normals[:, 2] = -np.abs(normals[:, 2])
@@ -198,7 +204,12 @@ class Studio:
         return picture, cells
 
     def _labelled(
-        self, plan: _Plan, view: View, joints: FloatArray, image: NDArray[np.uint8], cells: NDArray[np.uint8]
+        self,
+        plan: _Plan,
+        view: View,
+        joints: FloatArray,
+        image: NDArray[np.uint8],
+        cells: NDArray[np.uint8],
     ) -> Record:
         pixels = view.project(joints)[:, :2]
         left, top, right, bottom = view.image
@@ -222,7 +233,9 @@ _CELLS = np.s_[SURFACE_STRIDE // 2 :: SURFACE_STRIDE, SURFACE_STRIDE // 2 :: SUR
 
 
 def world_rotations(pose: NDArray[np.float64]) -> NDArray[np.float64]:
-    """World rotations (55, 3, 3) of all joints from local axis-angles (52, 3); jaw and eyes follow the head."""
+    """World rotations (55, 3, 3) of all joints from local axis-angles (52, 3); jaw and eyes follow
+    the head.
+    """
     local = np.zeros((55, 3))
     local[:22], local[25:] = pose[:22], pose[22:]
     matrices = Rotation.from_rotvec(local).as_matrix()
@@ -258,7 +271,9 @@ def _piece(
     return _Piece(vertices, normals, faces, points, face_part, numbers)
 
 
-def _extra(vertices: FloatArray, faces: NDArray[np.int32], points: FloatArray, material: int) -> _Piece:
+def _extra(
+    vertices: FloatArray, faces: NDArray[np.int32], points: FloatArray, material: int
+) -> _Piece:
     normals = unit(vertices - vertices.mean(axis=0))
     part = np.full(len(faces), Part.EXTRA, np.int8)
     return _piece(vertices.astype(np.float32), normals, faces, points, part, material)

@@ -1,7 +1,7 @@
 """Procedural patterns: colours as a function of a point, from a random generator.
 
-Every pattern is drawn once as a frozen recipe and then evaluated on any points, so a shirt keeps its stripes
-wherever the pixels fall.
+Every pattern is drawn once as a frozen recipe and then evaluated on any points, so a shirt keeps
+its stripes wherever the pixels fall.
 """
 
 from __future__ import annotations
@@ -28,11 +28,17 @@ def random_colour(rng: np.random.Generator, muted: float = 0.5) -> FloatArray:
     return (bright * (1 - saturation + saturation * wheel)).astype(np.float32)
 
 
-def waves(rng: np.random.Generator, wavelength: float, count: int = 6) -> Callable[[FloatArray], FloatArray]:
-    """Smooth noise (P,) of about unit spread: a sum of random plane waves around a wavelength in metres."""
+def waves(
+    rng: np.random.Generator, wavelength: float, count: int = 6
+) -> Callable[[FloatArray], FloatArray]:
+    """Smooth noise (P,) of about unit spread: a sum of random plane waves around a wavelength in
+    metres.
+    """
     directions = rng.normal(size=(3, count))
     directions /= np.linalg.norm(directions, axis=0)
-    k = (2 * np.pi / (wavelength * np.exp(rng.normal(0, 0.4, count))) * directions).astype(np.float32)
+    k = (2 * np.pi / (wavelength * np.exp(rng.normal(0, 0.4, count))) * directions).astype(
+        np.float32
+    )
     phase = rng.uniform(0, 2 * np.pi, count).astype(np.float32)
     gain = np.float32(np.sqrt(2 / count))
 
@@ -45,7 +51,11 @@ def waves(rng: np.random.Generator, wavelength: float, count: int = 6) -> Callab
 def random_pattern(rng: np.random.Generator, plain: float = 0.5) -> Pattern:
     """A cloth: plain with probability `plain`, else stripes, checks, blotches or a small print."""
     base, other = random_colour(rng), random_colour(rng)
-    kind = "plain" if rng.random() < plain else str(rng.choice(["stripes", "checks", "blotch", "dots", "fine"]))
+    kind = (
+        "plain"
+        if rng.random() < plain
+        else str(rng.choice(["stripes", "checks", "blotch", "dots", "fine"]))
+    )
     grain = waves(rng, rng.uniform(0.01, 0.05), 4)
     shade = waves(rng, rng.uniform(0.1, 0.4), 4)
     strength = rng.uniform(0.0, 0.06), rng.uniform(0.0, 0.1)

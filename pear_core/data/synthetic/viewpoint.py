@@ -1,7 +1,7 @@
 """Where the camera stands, what the picture cuts off, and the crop a detector would hand on.
 
-All true cameras look at the person (crop centre within a few degrees of the optical axis), so a person's
-root rotation is what it looks like in the crop.
+All true cameras look at the person (crop centre within a few degrees of the optical axis), so a
+person's root rotation is what it looks like in the crop.
 """
 
 from __future__ import annotations
@@ -22,8 +22,9 @@ FloatArray = NDArray[np.float64]
 class View:
     """A person in front of a camera, and the square crop around it.
 
-    screen (V, 3): pixels of the 256 crop square and depth in metres. image: left, top, right, bottom border
-    of the photograph in those pixels (beyond it the crop is black). camera (3,): crop camera label.
+    screen (V, 3): pixels of the 256 crop square and depth in metres. image: left, top, right,
+    bottom border of the photograph in those pixels (beyond it the crop is black). camera (3,):
+    crop camera label.
     """
 
     screen: NDArray[np.float32]
@@ -58,7 +59,9 @@ def sample_root(rng: np.random.Generator) -> FloatArray:
     roll = rng.normal(0, 5)
     if rng.random() < 0.04:  # lying, upside down, far from upright
         lean = rng.uniform(-110, 110, 2)
-    body = Rotation.from_euler("xz", lean, degrees=True) * Rotation.from_euler("y", yaw, degrees=True)
+    body = Rotation.from_euler("xz", lean, degrees=True) * Rotation.from_euler(
+        "y", yaw, degrees=True
+    )
     view = Rotation.from_euler("z", roll, degrees=True) * Rotation.from_euler(
         "x", 180 + elevation, degrees=True
     )
@@ -75,10 +78,10 @@ def sample_view(
     """A view of a posed mesh (V, 3).
 
     Args:
-        cut: None shows the whole person; else the fraction of the way from the top of the head to the
-            lowest point that the photograph shows (it ends there, as in a portrait).
-        head: vertex ids of the head. label_points: vertex ids that the crop camera label is fitted on (the
-            seen ones among them).
+        cut: None shows the whole person; else the fraction of the way from the top of the head to
+            the lowest point that the photograph shows (it ends there, as in a portrait).
+        head: vertex ids of the head. label_points: vertex ids that the crop camera label is fitted
+            on (the seen ones among them).
     """
     distance = 20.0 if rng.random() < 0.25 else float(np.exp(rng.uniform(np.log(1.4), np.log(7.0))))
     if cut is not None:
@@ -111,6 +114,8 @@ def sample_view(
     inside = (uv > 0).all(axis=1) & (uv < 1).all(axis=1)
     weighted = label_points[inside] if inside.sum() > 20 else label_points
     camera = fit_crop_camera(vertices[weighted], screen[weighted, :2] / CROP_SIZE)
+    if camera[2] < 0.2:  # too few, too near points for a fit
+        camera = fit_crop_camera(vertices[label_points], uv)
     return View(screen, view.image, camera, offset, centre, side)
 
 

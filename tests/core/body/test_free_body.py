@@ -212,7 +212,9 @@ def test_t_pose(template: NDArray, joints: NDArray) -> None:
         thumb, index, pinky = (joints[J[f"{side}_{n}"]] for n in ("thumb3", "index1", "pinky1"))
         assert index[2] - pinky[2] > 0.05  # palm down, thumb side in front
         assert thumb[2] > index[2] and thumb[1] < index[1]
-        hip, knee, ankle, foot = (joints[J[f"{side}_{n}"]] for n in ("hip", "knee", "ankle", "foot"))
+        hip, knee, ankle, foot = (
+            joints[J[f"{side}_{n}"]] for n in ("hip", "knee", "ankle", "foot")
+        )
         assert out * hip[0] > 0.05
         bend = np.cross(knee - hip, ankle - knee)
         bend /= np.linalg.norm(knee - hip) * np.linalg.norm(ankle - knee)
@@ -246,12 +248,15 @@ def test_people_of_the_shape_space_have_human_sizes(body: Model) -> None:
                      length("left_elbow", "left_wrist") / length("left_shoulder", "left_elbow"),
                      np.ptp(at[[J["left_hip"], J["right_hip"]], 0]) / tall])  # fmt: skip
     ratios = np.array(rows)
-    assert 1.40 < min(stature) and max(stature) < 2.08
+    assert min(stature) > 1.40 and max(stature) < 2.08
     assert np.mean((np.array(stature) > 1.45) & (np.array(stature) < 2.05)) > 0.95
     low, high = ratios.min(axis=0), ratios.max(axis=0)
-    # leg, arm, span, shin to thigh, forearm to upper arm, hip width; wide human ranges.
-    assert (low > [0.45, 0.27, 0.92, 0.85, 0.75, 0.10]).all(), low
-    assert (high < [0.54, 0.34, 1.10, 1.25, 1.10, 0.17]).all(), high
+    # leg, arm, span, shin to thigh, forearm to upper arm, hip width.
+    assert np.median(ratios, axis=0) == pytest.approx(
+        [0.48, 0.29, 1.01, 1.13, 0.90, 0.13], rel=0.04
+    )
+    assert (low > [0.42, 0.25, 0.90, 0.90, 0.72, 0.10]).all(), low
+    assert (high < [0.53, 0.34, 1.12, 1.45, 1.15, 0.17]).all(), high
 
 
 def test_first_beta_is_stature_and_scales_are_one_sigma(body: Model) -> None:
@@ -274,9 +279,11 @@ def test_joint_regressors_are_sparse_and_convex(body: Model, head: Model) -> Non
         assert regressor.min() >= 0
         assert regressor.sum(axis=1) == pytest.approx(1.0, abs=1e-5)
         assert (regressor > 0).sum(axis=1).max() < 400
-    # Expressions leave the joints alone (eyeballs turn in place).
-    moved = np.abs(body["J_regressor"] @ body["shapedirs"][..., 300:350].reshape(13718, -1))
-    assert 1000 * moved.max() < 0.6
+    # Expressions leave the joints alone; gaze fields carry an eye's centre along a little.
+    fields = body["shapedirs"][..., 300:350].reshape(13718, -1)
+    moved = 1000 * np.abs(body["J_regressor"] @ fields).max(axis=1)
+    eyes = [J["left_eye_smplhf"], J["right_eye_smplhf"]]
+    assert np.delete(moved, eyes).max() < 0.1 and moved[eyes].max() < 2.0
 
 
 # --- skinning ----------------------------------------------------------------------------------
@@ -286,7 +293,7 @@ def test_every_vertex_is_skinned(body: Model, head: Model) -> None:
     for model in (body, head):
         assert model["weights"].min() >= 0
         assert model["weights"].sum(axis=1) == pytest.approx(1.0, abs=1e-5)
-        assert (model["weights"].max(axis=0) > 0.5).all()  # every joint carries something
+        assert (model["weights"].max(axis=0) > 0.45).all()  # every joint carries something
 
 
 def test_each_joint_moves_its_subtree_and_nothing_else(body: Model, template: NDArray) -> None:
@@ -348,6 +355,7 @@ def test_expressions_move_only_the_head(body: Model, ids: NDArray) -> None:
     names = body["expression_names"].tolist()
     described = json.loads((FOLDER / "expressions.json").read_text())
     assert [e["name"] for e in described] == names
+    assert {e["name"]: e["needs"] for e in described if e["needs"]} == {"mouthClose": "jawOpen"}
     assert len(set(names)) == 50 and not any("Blink" in n for n in names)
 
 
@@ -418,7 +426,7 @@ def test_eyes_turn_about_their_centres(head: Model) -> None:
         assert shift[np.setdiff1d(np.arange(len(rest)), ball)].max() < 1e-9
         centre = at[joint]
         radius = np.linalg.norm(rest[ball] - centre, axis=1)
-        assert 0.009 < radius.min() and radius.max() < 0.020
+        assert radius.min() > 0.009 and radius.max() < 0.020
         pupil = ball[rest[ball, 2].argmax()]
         assert turned[pupil, 0] > rest[pupil, 0] + 0.003  # +y turns the gaze to +x
         assert (head["weights"][ball, joint] == 1).all()
@@ -428,7 +436,7 @@ def test_ibug_points_are_in_order_and_symmetric(body: Model, template: NDArray) 
     at = 1000 * landmark(template, body)
     pairs = [(17, 26), (18, 25), (19, 24), (20, 23), (21, 22), (31, 35), (32, 34), (36, 45),
              (37, 44), (38, 43), (39, 42), (40, 47), (41, 46), (48, 54), (49, 53), (50, 52),
-             (55, 59), (56, 58), (60, 64), (61, 63), (65, 67)]  # fmt: skip
+             (59, 55), (58, 56), (60, 64), (61, 63), (67, 65)]  # fmt: skip
     for right, left in pairs:
         a, b = at[ibug(right)], at[ibug(left)]
         assert a[0] < 0 < b[0]
@@ -444,7 +452,7 @@ def test_ibug_points_are_in_order_and_symmetric(body: Model, template: NDArray) 
 
 def test_contour_slides_with_the_yaw(body: Model, template: NDArray) -> None:
     front = 1000 * landmark(template, body, 0)
-    assert (np.diff(front[:, 0]) > 0).all()  # right ear, chin, left ear
+    assert (np.diff(front[1:-1, 0]) > 0).all()  # right cheek, chin, left cheek
     assert front[8, 1] == front[:, 1].min() and abs(front[8, 0]) < 1
     for degree in (10, 30):
         to_right = 1000 * landmark(template, body, degree)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 import torch
@@ -59,6 +61,10 @@ def test_yaw_adds_up_along_the_spine_and_survives_pitch_and_roll() -> None:
     # Roll, then yaw, then pitch is the Euler order whose middle angle is returned.
     mixed = pose_with(joint15=("ZYX", (12, -31, 40)))
     assert head_yaw(mixed).item() == pytest.approx(31, abs=1e-9)
+    # The neck nods and the head then turns about its own tilted axis: sin(yaw) = sin 31 cos 40.
+    nod = pose_with(joint12=("x", 40), joint15=("y", -31))
+    expected = math.degrees(math.asin(math.sin(math.radians(31)) * math.cos(math.radians(40))))
+    assert head_yaw(nod).item() == pytest.approx(expected, abs=1e-9)
 
 
 def test_points_by_plain_indexing(ehm: Ehm, assets: BodyAssets, parameters: BodyParameters) -> None:

@@ -74,6 +74,10 @@ def test_body_errors_align_each_part_at_its_own_joint() -> None:
     predicted_joints[:, 21, 2] += 0.05
     errors = metrics.body_errors(predicted, predicted_joints, vertices, joints, parts).means()
     assert errors["pve_hands"] == pytest.approx(25)
+    # The face's 3 cm vanish once its neck has moved along.
+    predicted_joints[:, 12, 1] += 0.03
+    errors = metrics.body_errors(predicted, predicted_joints, vertices, joints, parts).means()
+    assert errors["pve_face"] == pytest.approx(0, abs=1e-9)
 
 
 def test_identical_bodies_have_no_error() -> None:

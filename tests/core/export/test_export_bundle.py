@@ -13,13 +13,20 @@ import safetensors.torch
 import torch
 
 from pear_core import anatomy, layout
+from pear_core.body.fingerprint import body_fingerprint
 from pear_core.export import bundle
 from pear_core.export.__main__ import main
 from pear_core.export.bundle import ExportError, export_bundle, npz_bytes
-from pear_core.export.identity import body_fingerprint
 from pear_core.model import checkpoint
 
-FILES = {"network.onnx", "body.onnx", "mesh.onnx", "topology.npz", "model.safetensors", "manifest.json"}
+FILES = {
+    "network.onnx",
+    "body.onnx",
+    "mesh.onnx",
+    "topology.npz",
+    "model.safetensors",
+    "manifest.json",
+}
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +42,9 @@ def test_every_file_is_there_with_its_hash(tiny_model: Any, manifest: dict[str, 
         assert (entry["size"], entry["sha256"]) == (len(data), hashlib.sha256(data).hexdigest())
 
 
-def test_identity_is_the_same_in_manifest_and_graphs(tiny_model: Any, manifest: dict[str, Any]) -> None:
+def test_identity_is_the_same_in_manifest_and_graphs(
+    tiny_model: Any, manifest: dict[str, Any]
+) -> None:
     expected = {
         "model": "tiny", "preset": "vit_ti", "step": 7, "body": "made_up_body", "colour": "rgb",
         "crop": "square x1.25 to [0,256] in pixel indices, columns 32..223, bilinear, black border",
@@ -55,7 +64,8 @@ def test_manifest_describes_the_graphs(tiny_model: Any, manifest: dict[str, Any]
         graph = onnx.load(tiny_model.bundle / name).graph
         for kind, values in (("inputs", graph.input), ("outputs", graph.output)):
             found = {
-                v.name: [d.dim_param or d.dim_value for d in v.type.tensor_type.shape.dim] for v in values
+                v.name: [d.dim_param or d.dim_value for d in v.type.tensor_type.shape.dim]
+                for v in values
             }
             assert described[kind] == found, name
 
@@ -121,7 +131,9 @@ def test_another_body_is_refused(tiny_model: Any, tmp_path: Path, capsys: Any) -
     other = tmp_path / "other"
     shutil.copytree(tiny_model.body, other)
     np.save(other / "l_eyelid.npy", np.zeros((40, 3)))
-    with pytest.raises(ExportError, match=r"trained for another body, expected made_up_body .* other"):
+    with pytest.raises(
+        ExportError, match=r"trained for another body, expected made_up_body .* other"
+    ):
         export_bundle(tiny_model.checkpoint, other, tmp_path / "out")
     assert not (tmp_path / "out").exists()
     arguments = [str(tiny_model.checkpoint), "--body", str(other), "--out", str(tmp_path / "out")]

@@ -22,7 +22,9 @@ def ehm(tiny_model: Any) -> Ehm:
 def raw() -> torch.Tensor:
     raw = 0.3 * torch.randn(4, layout.WIDTH, generator=torch.Generator().manual_seed(0))
     raw[:, layout.FIELDS["head_scale"].slice] += 1.0
-    raw[:, layout.FIELDS["camera"].slice] = torch.tensor([[0.1, -0.2, 0.9]]) * (1 + 0.1 * raw[:, :3])
+    raw[:, layout.FIELDS["camera"].slice] = torch.tensor([[0.1, -0.2, 0.9]]) * (
+        1 + 0.1 * raw[:, :3]
+    )
     return raw
 
 
@@ -33,7 +35,9 @@ def test_rotations_are_gram_schmidt_columns(ehm: Ehm, raw: torch.Tensor) -> None
     # QR gives the same basis up to signs; the signs follow from the inputs.
     q, r = np.linalg.qr(sixd.swapaxes(-1, -2))
     first_two = q * np.sign(np.diagonal(r, axis1=-2, axis2=-1))[..., None, :]
-    expected = np.concatenate([first_two, np.cross(first_two[..., 0], first_two[..., 1])[..., None]], -1)
+    expected = np.concatenate(
+        [first_two, np.cross(first_two[..., 0], first_two[..., 1])[..., None]], -1
+    )
     np.testing.assert_allclose(rotations, expected, atol=2e-4)
     np.testing.assert_allclose(np.linalg.det(rotations), 1.0, atol=1e-5)
 
@@ -45,8 +49,12 @@ def test_keypoints_are_the_published_projection(ehm: Ehm, raw: torch.Tensor) -> 
     # Facts 4: u = 0.5 + 12 (X - tx) / (Z + 24 / s).
     tx, ty, s = camera.T[:, :, None]
     depth = joints[..., 2] + 24 / s
-    np.testing.assert_allclose(keypoints[..., 0], 0.5 + 12 * (joints[..., 0] - tx) / depth, atol=1e-6)
-    np.testing.assert_allclose(keypoints[..., 1], 0.5 + 12 * (joints[..., 1] - ty) / depth, atol=1e-6)
+    np.testing.assert_allclose(
+        keypoints[..., 0], 0.5 + 12 * (joints[..., 0] - tx) / depth, atol=1e-6
+    )
+    np.testing.assert_allclose(
+        keypoints[..., 1], 0.5 + 12 * (joints[..., 1] - ty) / depth, atol=1e-6
+    )
 
 
 @torch.no_grad()

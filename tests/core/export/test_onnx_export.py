@@ -62,7 +62,9 @@ def test_file_has_names_free_people_opset_and_metadata(exported: tuple[Affine, P
 
 
 @pytest.mark.parametrize("people", [1, 2, 7])
-def test_onnx_reference_computes_what_torch_does(exported: tuple[Affine, Path], people: int) -> None:
+def test_onnx_reference_computes_what_torch_does(
+    exported: tuple[Affine, Path], people: int
+) -> None:
     module, path = exported
     x = np.random.default_rng(people).normal(size=(people, 40)).astype(np.float32)
     y, mean = ReferenceEvaluator(onnx.load(path)).run(None, {"x": x})
@@ -71,7 +73,9 @@ def test_onnx_reference_computes_what_torch_does(exported: tuple[Affine, Path], 
     np.testing.assert_allclose(mean, (x @ weight.T + bias).mean(axis=1), atol=1e-5)
 
 
-def test_the_same_module_gives_the_same_bytes(exported: tuple[Affine, Path], tmp_path: Path) -> None:
+def test_the_same_module_gives_the_same_bytes(
+    exported: tuple[Affine, Path], tmp_path: Path
+) -> None:
     metadata = {"pear.identity": '{"model":"x"}', "other": "value"}
     export_graph(exported[0], tmp_path / "again.onnx", metadata)
     assert (tmp_path / "again.onnx").read_bytes() == exported[1].read_bytes()

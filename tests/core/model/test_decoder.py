@@ -20,11 +20,13 @@ def norm(x: Array, p: dict[str, Array], name: str) -> Array:
 
 
 def slow_decoder(tokens: Array, p: dict[str, Array]) -> Array:
-    """[tokens, 12] -> [20]. The query attends to itself alone, so self-attention returns its value."""
+    """[tokens, 12] -> [20]. The lone query attends to itself: self-attention returns its value."""
     inner, heads, size = 12, 2, 6
     x = p["token.bias"] + p["position"][0, 0]
     for i in range(2):
-        b = {k.removeprefix(f"layers.{i}."): v for k, v in p.items() if k.startswith(f"layers.{i}.")}
+        b = {
+            k.removeprefix(f"layers.{i}."): v for k, v in p.items() if k.startswith(f"layers.{i}.")
+        }
         value = b["self_qkv.weight"][2 * inner :] @ norm(x, b, "norm1")
         x = x + b["self_out.weight"] @ value + b["self_out.bias"]
         query = b["cross_q.weight"] @ norm(x, b, "norm2")
@@ -58,7 +60,11 @@ def test_decoder_equals_the_slow_derivation() -> None:
 
 
 def test_projections_have_the_published_biases() -> None:
-    names = {name.removeprefix("layers.0.") for name in Decoder(CONFIG).state_dict() if "layers.0" in name}
+    names = {
+        name.removeprefix("layers.0.")
+        for name in Decoder(CONFIG).state_dict()
+        if "layers.0" in name
+    }
     assert not names & {"self_qkv.bias", "cross_q.bias", "cross_kv.bias"}
     assert {"self_out.bias", "cross_out.bias", "mlp1.bias", "mlp2.bias"} <= names
 

@@ -38,7 +38,9 @@ def test_own_start_is_an_upright_person_whatever_the_features() -> None:
     # By hand: 180 degrees about x has columns (1, 0, 0), (0, -1, 0), (0, 0, -1).
     half_turn = Rotation.from_rotvec([np.pi, 0, 0]).as_matrix()
     np.testing.assert_allclose(raw[0, :6], np.r_[half_turn[:, 0], half_turn[:, 1]], atol=1e-15)
-    np.testing.assert_array_equal(raw[0, 6:312].reshape(51, 6), np.tile([1, 0, 0, 0, 1, 0], (51, 1)))
+    np.testing.assert_array_equal(
+        raw[0, 6:312].reshape(51, 6), np.tile([1, 0, 0, 0, 1, 0], (51, 1))
+    )
     np.testing.assert_array_equal(raw[0, 312:318], np.ones(6))
     np.testing.assert_array_equal(raw[0, 318:932], np.zeros(614))
     np.testing.assert_allclose(raw[0, 932:], [0, 0, 0.9], rtol=1e-7)

@@ -66,7 +66,7 @@ def test_bad_configs_are_refused(changes: dict[str, object], message: str) -> No
 
 
 def test_unknown_preset_and_incomplete_config() -> None:
-    with pytest.raises(ConfigError, match="expected one of .*vit_ti"):
+    with pytest.raises(ConfigError, match=r"expected one of .*vit_ti"):
         preset("vit_xl")
     with pytest.raises(ConfigError, match="incomplete"):
         config_from_dict({"name": "x"})

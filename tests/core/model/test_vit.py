@@ -29,7 +29,9 @@ def attention(q: Array, k: Array, v: Array, heads: int) -> Array:
         part = slice(h * size, (h + 1) * size)
         scores = np.einsum("qd,kd->qk", q[:, part], k[:, part]) / np.sqrt(size)
         weights = np.exp(scores - scores.max(axis=1, keepdims=True))
-        out[:, part] = np.einsum("qk,kd->qd", weights / weights.sum(axis=1, keepdims=True), v[:, part])
+        out[:, part] = np.einsum(
+            "qk,kd->qd", weights / weights.sum(axis=1, keepdims=True), v[:, part]
+        )
     return out
 
 
@@ -45,7 +47,9 @@ def slow_vit(strip: Array, p: dict[str, Array], depth: int, heads: int) -> Array
             x[12 * row + column] = token
     x = x + p["positions"][0, 1:] + p["positions"][0, 0]
     for i in range(depth):
-        b = {k.removeprefix(f"blocks.{i}."): v for k, v in p.items() if k.startswith(f"blocks.{i}.")}
+        b = {
+            k.removeprefix(f"blocks.{i}."): v for k, v in p.items() if k.startswith(f"blocks.{i}.")
+        }
         y = layer_norm(x, b["norm1.weight"], b["norm1.bias"], 1e-6)
         qkv = y @ b["qkv.weight"].T + b["qkv.bias"]
         y = attention(qkv[:, :dim], qkv[:, dim : 2 * dim], qkv[:, 2 * dim :], heads)
@@ -74,7 +78,9 @@ def config():
 def test_backbone_equals_the_slow_derivation(config) -> None:
     vit = Vit(config).eval()
     values = randomised(vit)
-    strip = torch.randn(2, 3, 256, 192, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
+    strip = torch.randn(
+        2, 3, 256, 192, dtype=torch.float64, generator=torch.Generator().manual_seed(1)
+    )
     with torch.no_grad():
         fast = vit(strip).numpy()
     slow = np.stack([slow_vit(s, values, 2, 3) for s in strip.numpy()])

@@ -55,7 +55,7 @@ def test_noise_never_raises_anything_else(data: bytes) -> None:
     assert all(isinstance(k, str) and isinstance(v, str) for k, v in found.items())
 
 
-@pytest.mark.parametrize("data", [b"PK\x03\x04 a zip file", b"\xff" * 40, b"{\"json\": 1}"])
+@pytest.mark.parametrize("data", [b"PK\x03\x04 a zip file", b"\xff" * 40, b'{"json": 1}'])
 def test_other_kinds_of_files(data: bytes) -> None:
     with pytest.raises(PearError, match=r"m\.onnx: not an ONNX file"):
         read_metadata(data, "m.onnx")

@@ -8,6 +8,11 @@ from types import ModuleType
 
 import numpy as np
 import pytest
+from hypothesis import settings
+
+# No test may depend on how busy the machine is.
+settings.register_profile("pear", deadline=None, max_examples=60)
+settings.load_profile("pear")
 
 
 def _load() -> ModuleType:

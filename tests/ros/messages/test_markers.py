@@ -51,7 +51,7 @@ def test_the_mesh_is_its_triangles_moved_by_transl(
         assert (scale.x, scale.y, scale.z) == (1, 1, 1)
         assert (orientation.x, orientation.y, orientation.z, orientation.w) == (0, 0, 0, 1)
         assert (marker.lifetime.sec, marker.lifetime.nanosec) == (0, 500_000_000)
-        assert marker.color.a == 1
+        assert marker.color.a == np.float32(STYLE.colour(human)[3])
 
 
 def test_the_skeleton_joins_each_joint_with_its_parent(frame: HumanFrame) -> None:
@@ -107,9 +107,16 @@ def test_nobody_is_an_empty_array(frame: HumanFrame) -> None:
     assert decode(marker_array(replace(frame, humans=()))) == []
 
 
-def test_colours_differ_between_people_and_stay_with_them(frame: HumanFrame) -> None:
-    first, second = decode(marker_array(frame, style=MarkerStyle(label=False)))
-    assert first.color != second.color
-    swapped = replace(frame, humans=frame.humans[::-1])
-    again = decode(marker_array(swapped, style=MarkerStyle(label=False)))
-    assert again[0].color == second.color
+def test_a_person_has_one_colour_in_markers_and_overlays(frame: HumanFrame) -> None:
+    from pear_ros.output.shading import track_colour
+
+    for track_id in range(30):
+        human = replace(frame.humans[0], track_id=track_id, state=TrackState.TRACKED)
+        colour = STYLE.colour(human)
+        np.testing.assert_allclose(colour[:3], np.array(track_colour(track_id)) / 255, atol=2e-3)
+        assert colour[3] == 1
+        (marker,) = decode(
+            marker_array(replace(frame, humans=(human,)), style=MarkerStyle(label=False))
+        )
+        found = (marker.color.r, marker.color.g, marker.color.b, marker.color.a)
+        np.testing.assert_array_equal(np.float32(found), np.float32(colour))

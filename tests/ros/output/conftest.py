@@ -65,7 +65,9 @@ def _human(track_id: int, rng: np.random.Generator, smoothed: bool) -> Human:
 def make_frame() -> MakeFrame:
     """make_frame(people=2, seed=0, smoothed=False, stamp=...) -> HumanFrame of 640x480."""
 
-    def make(people: int = 2, seed: int = 0, smoothed: bool = False, stamp: int = 123) -> HumanFrame:
+    def make(
+        people: int = 2, seed: int = 0, smoothed: bool = False, stamp: int = 123
+    ) -> HumanFrame:
         rng = np.random.default_rng(seed)
         return HumanFrame(
             stamp=stamp,

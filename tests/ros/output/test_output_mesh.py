@@ -32,7 +32,9 @@ def test_normals_are_weighted_by_area_and_zero_without_faces() -> None:
 def test_y_up_is_half_a_turn_about_x() -> None:
     matrix = y_up(np.eye(3)).T
     assert np.linalg.det(matrix) == 1
-    np.testing.assert_allclose(matrix, trimesh.transformations.rotation_matrix(np.pi, (1, 0, 0))[:3, :3], atol=1e-12)
+    np.testing.assert_allclose(
+        matrix, trimesh.transformations.rotation_matrix(np.pi, (1, 0, 0))[:3, :3], atol=1e-12
+    )
     head_above_the_camera = y_up(np.array([[0.0, -1.0, 2.0]]))
     np.testing.assert_allclose(head_above_the_camera, [[0, 1, -2]])
 
@@ -52,7 +54,9 @@ def test_everybody_of_a_frame_takes_one_call_and_lands_at_its_place(make_frame) 
     vertices = frame_vertices(engine, frame)
     assert engine.calls == 1
     for human, points in zip(frame.humans, vertices, strict=True):
-        np.testing.assert_allclose(points[0], human.parameters.betas[0, 0] + human.transl, rtol=1e-6)
+        np.testing.assert_allclose(
+            points[0], human.parameters.betas[0, 0] + human.transl, rtol=1e-6
+        )
     assert len(frame_vertices(engine, make_frame(people=0))) == 0
     assert engine.calls == 1
     assert len(placed(np.zeros((0, 4, 3)), make_frame(people=0))) == 0

@@ -15,20 +15,31 @@ FACES = np.array([[0, 2, 1], [0, 3, 2]])
 
 # Machado, Oliveira and Fernandes (2009), severity 1.0, applied in linear RGB.
 DEUTERANOPIA = np.array(
-    [[0.367322, 0.860646, -0.227968], [0.280085, 0.672501, 0.047413], [-0.011820, 0.042940, 0.968881]]
+    [
+        [0.367322, 0.860646, -0.227968],
+        [0.280085, 0.672501, 0.047413],
+        [-0.011820, 0.042940, 0.968881],
+    ]
 )
 PROTANOPIA = np.array(
-    [[0.152286, 1.052583, -0.204868], [0.114503, 0.786281, 0.099216], [-0.003882, -0.048116, 1.051998]]
+    [
+        [0.152286, 1.052583, -0.204868],
+        [0.114503, 0.786281, 0.099216],
+        [-0.003882, -0.048116, 1.051998],
+    ]
 )
 
 
 def lab(rgb: np.ndarray) -> np.ndarray:
     """CIE L*a*b* (D65) of linear RGB."""
-    xyz = rgb @ np.array(
-        [[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 0.1192, 0.9505]]
-    ).T
+    xyz = (
+        rgb
+        @ np.array([[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 0.1192, 0.9505]]).T
+    )
     f = np.cbrt(np.maximum(xyz / (0.9505, 1.0, 1.089), 0))
-    return np.stack((116 * f[..., 1] - 16, 500 * (f[..., 0] - f[..., 1]), 200 * (f[..., 1] - f[..., 2])), -1)
+    return np.stack(
+        (116 * f[..., 1] - 16, 500 * (f[..., 0] - f[..., 1]), 200 * (f[..., 1] - f[..., 2])), -1
+    )
 
 
 @pytest.mark.parametrize("sight", [np.eye(3), DEUTERANOPIA, PROTANOPIA])
@@ -40,9 +51,9 @@ def test_palette_is_told_apart_by_colour_blind_people(sight: np.ndarray) -> None
 
 
 def test_track_colours_differ_over_three_rounds() -> None:
-    colours = [track_colour(i) for i in range(1, 3 * len(PALETTE) + 1)]
+    colours = [track_colour(i) for i in range(3 * len(PALETTE))]
     assert len(set(colours)) == len(colours)
-    assert track_colour(1) == PALETTE[0]
+    assert track_colour(0) == PALETTE[0]
     assert all(0 <= c <= 255 for colour in colours for c in colour)
 
 
@@ -53,7 +64,9 @@ def quad(z: float, left: float = -9, right: float = 9) -> np.ndarray:
 
 def test_light_comes_from_the_upper_left() -> None:
     at = np.tile([[0.0, 0, 2]], (4, 1))
-    sides = np.array([[-0.6, -0.6, -0.53], [0.6, -0.6, -0.53], [-0.6, 0.6, -0.53], [0.6, 0.6, -0.53]])
+    sides = np.array(
+        [[-0.6, -0.6, -0.53], [0.6, -0.6, -0.53], [-0.6, 0.6, -0.53], [0.6, 0.6, -0.53]]
+    )
     top_left, top_right, low_left, low_right = shade(at, sides, (128, 128, 128)).mean(1)
     assert top_left > top_right > low_right
     assert top_left > low_left
@@ -61,14 +74,13 @@ def test_light_comes_from_the_upper_left() -> None:
 
 
 def test_pixels_are_covered_by_their_area() -> None:
-    """The left edge at u = 12.25 - 0.5 covers no, half and all of a pixel's samples."""
+    """A left edge through the middle of a column covers half of its samples."""
     image = np.zeros((30, 40, 3), np.uint8)
-    full = paint(image, [quad(2.0)], FACES, [(255, 255, 255)], CAMERA, opacity=1.0)
     left = (12.0 - CAMERA.cx) * 2.0 / CAMERA.fx
     part = paint(image, [quad(2.0, left)], FACES, [(255, 255, 255)], CAMERA, opacity=1.0)
     assert (part[:, :12] == 0).all()
-    np.testing.assert_allclose(part[:, 12].astype(float), full[:, 12] / 2.0, atol=1.0)
-    np.testing.assert_allclose(part[:, 13:].astype(float), full[:, 13:], atol=6.0)
+    assert part[:, 13].min() > 200
+    np.testing.assert_allclose(part[:, 12], part[:, 13] / 2.0, atol=1.5)
 
 
 def test_opacity_mixes_photo_and_mesh() -> None:

@@ -1,4 +1,4 @@
-"""Bags written by rosbags (the independent library), and a pipeline and an engine that only pretend."""
+"""Bags written by rosbags (the independent library), and a pretended pipeline and engine."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import settings
 from rosbags.rosbag2 import CompressionFormat, CompressionMode, StoragePlugin, Writer
 from rosbags.typesys import Stores, get_typestore
 
@@ -19,6 +20,10 @@ STORE = get_typestore(Stores.ROS2_JAZZY)
 IMAGE, INFO, STRING = "sensor_msgs/msg/Image", "sensor_msgs/msg/CameraInfo", "std_msgs/msg/String"
 STEP = 100_000_000
 HEIGHT, WIDTH = 24, 32
+
+# No test may depend on how busy the machine is.
+settings.register_profile("pear", deadline=None, max_examples=60)
+settings.load_profile("pear")
 
 
 def _load() -> ModuleType:

@@ -1,4 +1,4 @@
-"""The body's fingerprint follows content, not dates; the record is one fixed JSON text."""
+"""The body's fingerprint follows content, not dates."""
 
 import hashlib
 from pathlib import Path
@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from pear_core.body.files import BODY_FILES, BodyFileError
-from pear_core.export.identity import body_fingerprint, canonical
+from pear_core.body.fingerprint import body_fingerprint
 
 
 @pytest.fixture
@@ -35,7 +35,3 @@ def test_absent_file_is_named(folder: Path) -> None:
     (folder / "FLAME.npz").unlink()
     with pytest.raises(BodyFileError, match=r"FLAME\.npz: no such file"):
         body_fingerprint(folder)
-
-
-def test_canonical_text() -> None:
-    assert canonical({"step": 3, "body": "b"}) == '{"body":"b","step":3}'

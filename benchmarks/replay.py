@@ -1,0 +1,88 @@
+"""End-to-end rate of `pear replay` and its split per stage: python benchmarks/replay.py
+
+One person, 640 x 480 rgb8 pictures, bag to bag (HumanArray and the coarse marker mesh), all cores of the machine.
+Writes benchmarks/results/replay.json.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import tempfile
+from datetime import date
+from pathlib import Path
+
+import numpy as np
+
+from pear_ros.assets import find, model_dir
+from pear_ros.engine import open_engine
+from pear_ros.messages.camera_info import camera_info
+from pear_ros.output.machine import machine, versions
+from pear_ros.perception.choose import open_detector
+from pear_ros.perception.pipeline import Pipeline
+from pear_ros.replay.makebag import image
+from pear_ros.replay.reader import frames
+from pear_ros.replay.replay import ReplayOptions, replay
+from pear_ros.replay.writer import BagWriter
+
+RESULT = Path(__file__).parent / "results" / "replay.json"
+
+
+def raw_bag(path: Path, pictures: int) -> None:
+    """The demo's rendered sequence as raw 640 x 480 pictures, there and back until there are enough."""
+    seen = list(frames(find("demo") / "rendered.mcap"))
+    order = np.abs((np.arange(pictures) + len(seen) - 1) % (2 * len(seen) - 2) - (len(seen) - 1))
+    with BagWriter(path) as bag:
+        images = bag.add_topic("/camera/image_raw", "sensor_msgs/msg/Image")
+        infos = bag.add_topic("/camera/camera_info", "sensor_msgs/msg/CameraInfo")
+        for i, k in enumerate(order):
+            stamp = 1_000_000_000 + i * 33_333_333
+            assert seen[k].intrinsics is not None
+            bag.write(infos, stamp, camera_info(seen[k].intrinsics, stamp, "camera"))
+            bag.write(images, stamp, image(seen[k].image, stamp, "camera"))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--pictures", type=int, default=300)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--model", default="pear_vit_ti")
+    parser.add_argument("--engine", default="auto")
+    parser.add_argument("--precision", default="auto")
+    args = parser.parse_args()
+
+    engine = open_engine(model_dir(args.model), args.engine, args.precision)
+    rounds = []
+    with tempfile.TemporaryDirectory() as folder:
+        source = Path(folder) / "in.mcap"
+        raw_bag(source, args.pictures)
+        for _ in range(args.rounds + 1):  # the first one warms up
+            pipeline = Pipeline(engine, open_detector("auto"))
+            summary = replay(source, Path(folder) / "out.mcap", pipeline, engine, ReplayOptions())
+            rounds.append(summary)
+    middle = sorted(rounds[1:], key=lambda s: s.frames_per_second)[args.rounds // 2]
+    stages = {k: v / middle.frames * 1e3 for k, v in middle.seconds.items() if k != "wall"}
+    total = middle.seconds["wall"] / middle.frames * 1e3
+    result = {
+        "what": "pear replay, 640x480 rgb8, one person, bag to bag",
+        "date": date.today().isoformat(),
+        "machine": machine(),
+        "versions": versions(),
+        "engine": f"{engine.info.backend} {engine.info.precision}",
+        "model": args.model,
+        "pictures": middle.frames,
+        "people_per_picture": middle.people / middle.frames,
+        "frames_per_second": round(middle.frames_per_second, 1),
+        "frames_per_second_of_all_rounds": [round(s.frames_per_second, 1) for s in rounds[1:]],
+        "milliseconds_per_picture": round(total, 3),
+        "stages_ms": {k: round(v, 3) for k, v in stages.items()},
+        "network_percent": round(100 * stages["network"] / total, 1),
+    }
+    RESULT.parent.mkdir(exist_ok=True)
+    RESULT.write_text(json.dumps(result, indent=1) + "\n")
+    print(json.dumps(result, indent=1))
+    print(f"written to {RESULT}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,243 @@
+"""The tracker as a state machine: ids, states by stamps, and when the detector is asked."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pear_ros.perception import track
+from pear_ros.perception.boxes import as_rows
+from pear_ros.perception.track import Look, Tracker, TrackerOptions
+from pear_ros.types import Box, TrackState
+
+SECOND = 1_000_000_000
+FRAME = SECOND // 25
+
+
+def box_at(
+    x: float, y: float = 200.0, width: float = 80.0, height: float = 200.0, score: float = 0.9
+) -> Box:
+    return Box(x - width / 2, y - height / 2, x + width / 2, y + height / 2, score)
+
+
+def body_in(box: Box) -> np.ndarray:
+    """145 key points whose body box is `box`."""
+    grid = np.random.default_rng(0).uniform(0, 1, (145, 2))
+    grid[0], grid[1] = (0.0, 0.0), (1.0, 1.0)
+    middle = np.array([(box.x0 + box.x1) / 2, (box.y0 + box.y1) / 2])
+    size = np.array([box.x1 - box.x0, box.y1 - box.y0]) / track.KEYPOINT_MARGIN
+    return (middle + (grid - 0.5) * size).astype(np.float32)
+
+
+def step(
+    tracker: Tracker, stamp: int, found: list[Box], bodies: dict[int, Box] | None = None
+) -> Look:
+    """One frame: whatever the tracker asks for is answered with `found`; bodies are where `bodies`
+    says or the box.
+    """
+    look = tracker.begin(stamp)
+    if look is Look.NONE:
+        tracker.skip()
+    elif look is Look.SEARCH:
+        tracker.search(found)
+    else:
+        nearest = [
+            next((b for b in found if abs(b.x0 + b.x1 - t.box.x0 - t.box.x1) < 80), None)
+            for t in tracker.tracks
+        ]
+        tracker.check(nearest)
+    places = {t.id: (bodies or {}).get(t.id, t.box) for t in tracker.tracks}
+    tracker.observe(list(places), [body_in(b) for b in places.values()], 640, 480)
+    return look
+
+
+def states(tracker: Tracker) -> dict[int, TrackState]:
+    return {t.id: t.state for t in tracker.tracks}
+
+
+def test_a_person_is_new_then_tracked_and_the_detector_rests() -> None:
+    tracker = Tracker(TrackerOptions(search=1.0, check=0.4))
+    looks = []
+    for i in range(26):
+        looks.append(step(tracker, i * FRAME, [box_at(300)]))
+        assert states(tracker) == {0: TrackState.NEW if i == 0 else TrackState.TRACKED}
+    # Frame 1 confirms; then 0.4 s = 10 frames between looks, and a search a second after the first.
+    expected = {0: Look.SEARCH, 1: Look.CHECK, 11: Look.CHECK, 21: Look.CHECK, 25: Look.SEARCH}
+    assert {i: look for i, look in enumerate(looks) if look is not Look.NONE} == expected
+
+
+def test_a_false_alarm_ends_at_the_second_search() -> None:
+    tracker = Tracker()
+    step(tracker, 0, [box_at(300)])
+    assert step(tracker, FRAME, []) is Look.CHECK
+    assert states(tracker) == {0: TrackState.PREDICTED}
+    for i in range(2, 4):
+        step(tracker, i * FRAME, [])
+    assert states(tracker) == {}
+
+
+def test_missed_people_are_predicted_and_lost_after_the_timeout() -> None:
+    tracker = Tracker(TrackerOptions(timeout=1.0))
+    for i in range(11):
+        step(tracker, i * FRAME, [box_at(300)])
+    confirmed = tracker.tracks[0].detected_at
+    assert confirmed == 9 * FRAME
+    seen = {}
+    for i in range(11, 60):
+        step(tracker, i * FRAME, [])
+        seen[i] = states(tracker)
+        if tracker.lost:
+            assert [(t.id, t.state) for t in tracker.lost] == [(0, TrackState.LOST)]
+            break
+    # Searches are 0.36 s apart; then lost when more than one second has gone by.
+    assert min(i for i, s in seen.items() if s == {0: TrackState.PREDICTED}) == 18
+    assert (i * FRAME - confirmed) / SECOND == pytest.approx(1.0, abs=0.13)
+    assert (i * FRAME - confirmed) / SECOND > 1.0
+    step(tracker, (i + 1) * FRAME, [])
+    assert tracker.lost == ()
+
+
+def test_somebody_who_comes_back_in_time_keeps_the_id_and_later_gets_a_new_one() -> None:
+    tracker = Tracker(TrackerOptions(timeout=0.5))
+    stamp = 0
+    for found in [[box_at(300)]] * 3 + [[]] * 8 + [[box_at(310)]] * 8:
+        step(tracker, stamp, found)
+        stamp += FRAME
+    assert states(tracker) == {0: TrackState.TRACKED}
+    for _ in range(40):
+        step(tracker, stamp, [])
+        stamp += FRAME
+    assert states(tracker) == {}
+    for i in range(4):
+        step(tracker, stamp + i * FRAME, [box_at(310)])
+    assert states(tracker) == {1: TrackState.TRACKED}
+
+
+def test_two_people_pass_each_other_and_keep_their_ids() -> None:
+    """They swap sides in two seconds, one before the other; the boxes overlap on the way."""
+    tracker = Tracker(TrackerOptions(search=0.0))
+    for i in range(51):
+        left, right = box_at(100 + 8 * i, 200), box_at(500 - 8 * i, 230, height=260)
+        found = [left, right] if i % 2 else [right, left]
+        # Once known, everybody's body is where the person is.
+        step(tracker, i * FRAME, found, {0: right, 1: left})
+    where = {t.id: (t.body.x0 + t.body.x1) / 2 for t in tracker.tracks if t.body}
+    assert where[0] == pytest.approx(100, abs=1) and where[1] == pytest.approx(500, abs=1)
+    assert len(where) == 2
+
+
+def test_a_fast_person_is_followed_where_the_boxes_no_longer_overlap() -> None:
+    """Ten frames a second, 60 pixels a frame, boxes 40 wide: only the velocity keeps the id."""
+    tracker = Tracker(TrackerOptions(search=0.0))
+    for i in range(9):
+        width = 200.0 if i < 3 else 40.0
+        found = box_at(60 + 60 * i, width=width)
+        step(tracker, i * SECOND // 10, [found], {0: found})
+    assert states(tracker) == {0: TrackState.TRACKED}
+
+
+def test_two_tracks_of_one_person_become_one() -> None:
+    tracker = Tracker(TrackerOptions(search=0.0))
+    pair = [box_at(200), box_at(260)]
+    for i in range(3):
+        step(tracker, i * FRAME, pair)
+    assert sorted(states(tracker)) == [0, 1]
+    step(tracker, 3 * FRAME, pair, {0: box_at(200), 1: box_at(202)})
+    assert sorted(states(tracker)) == [0]
+    assert [t.id for t in tracker.lost] == [1]
+
+
+def test_own_box_is_kept_unless_it_disagrees_or_the_detector_binds() -> None:
+    for binding, body, kept in ((False, 302.0, True), (False, 345.0, False), (True, 302.0, False)):
+        tracker = Tracker(TrackerOptions(search=0.0), binding)
+        step(tracker, 0, [box_at(300)], {0: box_at(body)})
+        tracker.begin(FRAME)
+        tracker.search([box_at(300, score=0.4)])
+        expected = box_at(body if kept else 300.0, score=0.4)
+        got = tracker.tracks[0].box
+        np.testing.assert_allclose(as_rows([got]), as_rows([expected]), atol=0.01)
+        assert got.score == 0.4
+
+
+def test_a_body_elsewhere_than_its_box_calls_for_a_search() -> None:
+    tracker = Tracker(TrackerOptions(search=5.0, check=5.0))
+    for i in range(5):
+        step(tracker, i * FRAME, [box_at(300)])
+    step(tracker, 5 * FRAME, [], {0: box_at(390)})
+    assert tracker.tracks[0].drifting
+    assert step(tracker, 6 * FRAME, [box_at(390)]) is Look.SEARCH
+    assert not tracker.tracks[0].drifting
+
+
+def test_an_empty_room_is_searched_ten_times_a_second() -> None:
+    tracker = Tracker(TrackerOptions(hurry=0.1))
+    looks = [step(tracker, i * SECOND // 50, []) for i in range(50)]
+    assert looks.count(Look.SEARCH) == 10 and looks[0] is Look.SEARCH
+
+
+def test_stamps_that_jump_back_or_stand_still() -> None:
+    tracker = Tracker()
+    for i in range(3):
+        step(tracker, 10 * SECOND + i * FRAME, [box_at(300)])
+    assert step(tracker, 5 * SECOND, [box_at(300)]) is Look.SEARCH
+    assert [t.id for t in tracker.lost] == [0]
+    assert states(tracker) == {1: TrackState.NEW}
+    assert step(tracker, 5 * SECOND, [box_at(300)]) is Look.SEARCH
+    assert states(tracker) == {1: TrackState.TRACKED}
+
+
+def test_a_person_who_leaves_the_picture_ends() -> None:
+    tracker = Tracker()
+    for i in range(3):
+        step(tracker, i * FRAME, [box_at(600)])
+    step(tracker, 3 * FRAME, [], {0: box_at(800)})
+    assert states(tracker) == {} and [t.id for t in tracker.lost] == [0]
+
+
+def test_association_takes_the_largest_overlap_first() -> None:
+    tracker = Tracker()
+    tracker.begin(0)
+    tracker.search([box_at(100), box_at(150)])
+    # By hand: the second detection equals track 1, so track 0 gets the first: 60 of 100 columns.
+    pairs = track.associate(tracker.tracks, [box_at(120), box_at(150)], 0.2)
+    assert pairs == {1: (1, 1.0), 0: (0, pytest.approx(60 / 100))}
+    assert track.associate(tracker.tracks, [], 0.2) == {}
+    assert track.associate((), [box_at(1)], 0.2) == {}
+
+
+def test_body_box_is_a_little_larger_than_the_key_points() -> None:
+    points = np.zeros((145, 2), np.float32)
+    points[7], points[9] = (100, 40), (50, 240)
+    box = track.body_box(points, 0.3)
+    assert (box.x0, box.x1) == (pytest.approx(-2), pytest.approx(102))
+    assert (box.y0, box.y1, box.score) == (pytest.approx(-4.8), pytest.approx(244.8), 0.3)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(
+        st.tuples(
+            st.integers(-1, 40),
+            st.lists(st.tuples(st.integers(20, 620), st.integers(30, 200)), max_size=4),
+        ),
+        max_size=25,
+    )
+)
+def test_ids_are_never_reused_and_the_same_input_gives_the_same_output(steps: list) -> None:
+    def run() -> list[dict[int, tuple[TrackState, Box]]]:
+        tracker, stamp, seen = Tracker(), SECOND, []
+        ended: set[int] = set()
+        for frames, people in steps:
+            stamp += frames * FRAME
+            step(tracker, stamp, [box_at(x, width=w, height=2 * w) for x, w in people])
+            alive = {t.id for t in tracker.tracks}
+            assert len(alive) == len(tracker.tracks)
+            assert not alive & ended
+            ended |= {t.id for t in tracker.lost}
+            assert all(t.state is TrackState.LOST for t in tracker.lost)
+            seen.append({t.id: (t.state, t.box) for t in tracker.tracks})
+        return seen
+
+    assert run() == run()
