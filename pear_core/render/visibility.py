@@ -67,10 +67,15 @@ def rasterise(
         raise RenderError(f"picture must have pixels, found {height} x {width}")
     if faces.size and (faces.min() < 0 or faces.max() >= len(screen)):
         raise RenderError(f"face index {faces.max()} outside a mesh of {len(screen)} vertices")
-    if backend is None:
-        from pear_core.render.warp_backend import rasterise as backend
+    draw = _warp() if backend is None else backend
     points = np.ascontiguousarray(screen, dtype=np.float32)
-    return backend(points, np.ascontiguousarray(faces, dtype=np.int32), height, width)
+    return draw(points, np.ascontiguousarray(faces, dtype=np.int32), height, width)
+
+
+def _warp() -> Backend:
+    from pear_core.render import warp_backend
+
+    return warp_backend.rasterise
 
 
 def interpolate(visibility: Visibility, faces: IntArray, attributes: FloatArray) -> FloatArray:

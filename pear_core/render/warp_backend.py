@@ -20,7 +20,7 @@ _NEAR = wp.constant(NEAR)
 _NOBODY = 2147483647
 
 
-@wp.func
+@wp.func  # type: ignore[untyped-decorator]
 def _affine(a: wp.vec3, b: wp.vec3, c: wp.vec3, x: float, y: float) -> wp.vec3:
     area = (b[0] - a[0]) * (c[1] - a[1]) - (b[1] - a[1]) * (c[0] - a[0])
     if wp.abs(area) < 1.0e-9:
@@ -31,12 +31,12 @@ def _affine(a: wp.vec3, b: wp.vec3, c: wp.vec3, x: float, y: float) -> wp.vec3:
     return wp.vec3(u, v, w)
 
 
-@wp.func
+@wp.func  # type: ignore[untyped-decorator]
 def _inverse_depth(a: wp.vec3, b: wp.vec3, c: wp.vec3, weights: wp.vec3) -> float:
     return weights[0] / a[2] + weights[1] / b[2] + weights[2] / c[2]
 
 
-@wp.kernel
+@wp.kernel  # type: ignore[untyped-decorator]
 def _draw(
     screen: wp.array(dtype=wp.vec3),  # type: ignore[valid-type]
     faces: wp.array2d(dtype=int),  # type: ignore[valid-type]
@@ -75,14 +75,14 @@ def _draw(
                     wp.atomic_min(face, row, column, f)
 
 
-@wp.kernel
+@wp.kernel  # type: ignore[untyped-decorator]
 def _weigh(
     screen: wp.array(dtype=wp.vec3),  # type: ignore[valid-type]
     faces: wp.array2d(dtype=int),  # type: ignore[valid-type]
     face: wp.array2d(dtype=int),  # type: ignore[valid-type]
     barycentric: wp.array2d(dtype=wp.vec3),  # type: ignore[valid-type]
 ) -> None:
-    row, column = wp.tid()
+    row, column = wp.tid()  # type: ignore[misc]
     f = face[row, column]
     if f == _NOBODY:
         face[row, column] = -1

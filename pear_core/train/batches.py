@@ -38,6 +38,16 @@ class TrainingBatch:
         plain = {f.name: getattr(self.target, f.name)[part] for f in fields(Target)}
         return TrainingBatch(self.strip[part], self.surface[part], Target(**plain))
 
+    def to(self, device: str) -> TrainingBatch:
+        """The same batch on another device."""
+        labels = self.target
+        plain = {f.name: getattr(labels, f.name) for f in fields(Target) if f.name != "parameters"}
+        moved = {name: value.to(device) for name, value in plain.items()}
+        parameters = labels.parameters.map(lambda value: value.to(device))
+        return TrainingBatch(
+            self.strip.to(device), self.surface.to(device), Target(parameters=parameters, **moved)
+        )
+
 
 def to_tensors(batch: Batch) -> TrainingBatch:
     """Tensors of a numpy batch; axis-angles become matrices."""

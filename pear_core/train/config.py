@@ -65,6 +65,8 @@ class TrainConfig:
     """Weight of the auxiliary joint votes of the tokens (training only)."""
     flip: float = 0.5
     bf16: bool = True
+    device: str = "cpu"
+    """"cpu", or "cuda" with one worker."""
     seed: int = 1
     workers: int = 1
     """Processes that share each batch."""
@@ -94,6 +96,8 @@ class TrainConfig:
             raise TrainConfigError(
                 f"batch: expected a multiple of {self.workers} workers, found {self.batch}"
             )
+        if self.device != "cpu" and self.workers > 1:
+            raise TrainConfigError(f"workers: expected 1 on {self.device}, found {self.workers}")
         shares = [(until, share) for until, share in self.keep]
         if not shares or shares[-1][0] < 1.0 or any(not 0 < share <= 1 for _, share in shares):
             raise TrainConfigError(

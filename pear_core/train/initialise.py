@@ -1,8 +1,8 @@
 """How a vision transformer starts when it must learn from few pictures.
 
 Random filters on raw pixels see little but the mean colour of a patch. Whitened principal
-components of the training pictures' own patches give every token edges and colours of equal strength from the
-first step; queries equal to keys make attention begin between tokens that are alike or near.
+components of the training pictures' own patches give every token edges and colours of equal
+strength from the first step; queries equal to keys make attention begin between tokens that are alike or near.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ def initialise(regressor: Regressor, shards: Shards, seed: int, pictures: int = 
     """Sets patch embedding, positions and attention of a fresh backbone in place."""
     rng = np.random.default_rng([seed, 7])
     images = shards.batch(rng.integers(len(shards), size=pictures))["image"]
-    strip = torch.from_numpy(images).permute(0, 3, 1, 2).float() / 255
+    strip = torch.from_numpy(images).permute(0, 3, 1, 2).to(regressor.mean) / 255
     patches = cut_patches((strip - regressor.mean) / regressor.std).flatten(0, 1)
     backbone = regressor.backbone
     weight, bias = whitened(patches, backbone.patches.out_channels)

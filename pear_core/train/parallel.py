@@ -15,6 +15,7 @@ from typing import Any
 import torch
 import torch.distributed as dist
 from torch import nn
+from torch.multiprocessing.spawn import spawn
 
 
 def rank() -> int:
@@ -63,7 +64,7 @@ def launch(count: int, function: Callable[..., Any], *arguments: Any) -> None:
         return
     with tempfile.TemporaryDirectory() as folder:
         store = (Path(folder) / "store").as_uri()
-        torch.multiprocessing.spawn(_worker, args=(count, store, function, arguments), nprocs=count)
+        spawn(_worker, args=(count, store, function, arguments), nprocs=count)
 
 
 def _worker(

@@ -131,6 +131,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     _write(options.out / "training_overlays.png", overlay_sheet(regressor, ehm, images[:16]))
     if options.photo is not None:
         photo = cv2.imread(str(options.photo), cv2.IMREAD_COLOR)
+        if photo is None:
+            parser.error(f"{options.photo}: not a picture")
         box = options.box or [0, 0, photo.shape[1], photo.shape[0]]
         square = square_crop(np.ascontiguousarray(photo[..., ::-1]), box)
         strip = square[None, :, STRIP_MARGIN : STRIP_MARGIN + STRIP_WIDTH]

@@ -7,7 +7,8 @@ import sys
 import time
 from collections.abc import Callable
 from contextlib import nullcontext
-from dataclasses import dataclass
+from copy import deepcopy
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -51,7 +52,7 @@ class StepResult:
 def new_run(config: TrainConfig) -> Run:
     """Freshly initialised network and optimisers, a function of the seed."""
     torch.manual_seed(config.seed)
-    learner = Learner(Regressor(preset(config.model)))
+    learner = Learner(Regressor(preset(config.model))).to(config.device)
     return Run(learner, Optimisers(learner, config), Average(learner, config.ema))
 
 
@@ -65,11 +66,13 @@ def train_step(run: Run, ehm: Ehm, batch: TrainingBatch, config: TrainConfig) ->
         share, batch = 1.0, batch[: max(1, len(batch) // 4)]
     kept = choose_tokens(batch.surface[..., 0], share, config.guided, generator)
     strip = plainer(batch.strip, batch.surface[..., 0], run.progress, config.plain, generator)
+    batch = replace(batch, strip=strip).to(config.device)
+    kept = None if kept is None else kept.to(config.device)
     # The flash kernel's backward is slow on CPUs; plain products are a fifth faster per step.
     with sdpa_kernel(SDPBackend.MATH) if batch.strip.device.type == "cpu" else nullcontext():
         half_depth = run.progress < config.half_depth
         apart = run.progress < config.apart
-        prediction = run.learner(strip, kept, config.bf16, half_depth, apart)
+        prediction = run.learner(batch.strip, kept, config.bf16, half_depth, apart)
     parameters, camera = decode(prediction.raw)
     # Kinematics stay in float32: in bf16 they are wrong by a centimetre.
     joints = ehm(parameters).joints
@@ -112,7 +115,8 @@ def train(config: TrainConfig, body_sha256: str = "") -> Run:
     if first:
         out.mkdir(parents=True, exist_ok=True)
         (out / "config.json").write_text(json.dumps(config.to_dict(), indent=1))
-    ehm = Ehm.from_folder(config.body).restricted(np.zeros(0, dtype=np.int64))
+    judge = Ehm.from_folder(config.body).restricted(np.zeros(0, dtype=np.int64))
+    ehm = deepcopy(judge).to(config.device)
     shards = Shards(Path(config.data))
     run = new_run(config)
     if (out / STATE).exists():
@@ -139,7 +143,7 @@ def train(config: TrainConfig, body_sha256: str = "") -> Run:
     def validate() -> None:
         if first and held_out is not None:
             regressor = averaged(run)
-            errors = quick_errors(regressor, ehm, held_out, config.validation_crops, config.bf16)
+            errors = quick_errors(regressor, judge, held_out, config.validation_crops, config.bf16)
             log.write({"event": "validation", "step": run.step, **errors})
 
     _loop(config, run, ehm, shards, expression_mirror(Path(config.body)), log, save, validate)

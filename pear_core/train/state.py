@@ -69,7 +69,7 @@ def load_state(path: Path, run: Run, config: TrainConfig) -> None:
 
     Raises ResumeError for another model or format.
     """
-    state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+    state: dict[str, Any] = torch.load(path, map_location=config.device, weights_only=True)
     for key, expected in (("format", FORMAT), ("model", config.model)):
         if state.get(key) != expected:
             raise ResumeError(f"{path}: {key}: expected {expected!r}, found {state.get(key)!r}")

@@ -60,7 +60,7 @@ def run(arguments: argparse.Namespace) -> int:
     _replay(steps, photos / "rendered.mcap", out, "rendered_humans", "--truth", TRUTH_TOPIC)
 
     seconds = time.perf_counter() - start
-    ran = next((s.facts["engine"] for s in steps.done if "engine" in s.facts), {})
+    ran: dict[str, str] = next((s.facts["engine"] for s in steps.done if "engine" in s.facts), {})
     summary = {
         "seconds": round(seconds, 1),
         "engine": ran,

@@ -14,11 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pear_ros.cli.load import Loaded
+from pear_ros.cli.results import coarse_bodies
 from pear_ros.output import overlay, records, records_json
 from pear_ros.output.gltf import Body
 from pear_ros.output.mesh import frame_vertices, placed
 from pear_ros.output.report import Picture
-from pear_ros.output.shading import track_colour
 from pear_ros.output.video import CODECS, VideoWriter
 from pear_ros.problems import PearError
 from pear_ros.types import FloatArray, Frame, HumanFrame
@@ -130,16 +130,7 @@ class Recorder:
         """Coarse meshes of the people of one kept frame, for the report's viewer."""
         for _, _, humans, meshes in reversed(self._kept):
             if humans.humans:
-                topology = self._loaded.engine.topology
-                return tuple(
-                    Body(
-                        f"human_{h.track_id}",
-                        topology.lod(m),
-                        topology.lod_faces,
-                        track_colour(h.track_id),
-                    )
-                    for h, m in zip(humans.humans, meshes, strict=True)
-                )
+                return coarse_bodies(humans, meshes, self._loaded.engine.topology)
         return ()
 
     def __exit__(

@@ -24,7 +24,7 @@ from pear_ros.problems import PearError
 from pear_ros.types import Intrinsics
 
 _MAGIC, _VERSION, _JSON, _BIN = 0x46546C67, 2, 0x4E4F534A, 0x004E4942
-_COMPONENT = {
+_COMPONENT: dict[np.dtype[Any], int] = {
     np.dtype(np.float32): 5126,
     np.dtype(np.uint8): 5121,
     np.dtype(np.uint16): 5123,
@@ -181,3 +181,60 @@ def _camera(camera: Intrinsics) -> dict[str, Any]:
             "znear": 0.01,
         },
     }
+
+
+def read_glb(path: str | Path) -> list[Body]:
+    """The people of a file of write_glb, back in the optical frame. Raises PearError for others."""
+    try:
+        tree, blob = _chunks(Path(path).read_bytes())
+        found = [_body(tree, blob, node) for node in tree["nodes"] if "mesh" in node]
+    except OSError as error:
+        raise PearError("cannot read", where=str(path), found=str(error)) from None
+    except (
+        ValueError,
+        KeyError,
+        IndexError,
+        TypeError,
+        AttributeError,
+        RecursionError,
+        struct.error,
+    ) as error:
+        raise PearError(
+            "not a .glb file of people", where=str(path), found=f"{type(error).__name__}: {error}"
+        ) from None
+    return found
+
+
+def _chunks(data: bytes) -> tuple[dict[str, Any], bytes]:
+    magic, version, total, size, kind = struct.unpack_from("<5I", data)
+    if (magic, version, total, kind) != (_MAGIC, _VERSION, len(data), _JSON):
+        raise ValueError("no glTF 2.0 header, or another length")
+    length, kind = struct.unpack_from("<2I", data, 20 + size)
+    if kind != _BIN or 28 + size + length != len(data):
+        raise ValueError("no binary chunk, or another length")
+    return json.loads(data[20 : 20 + size]), data[28 + size :]
+
+
+def _body(tree: dict[str, Any], blob: bytes, node: dict[str, Any]) -> Body:
+    (primitive,) = tree["meshes"][node["mesh"]]["primitives"]
+    local = _array(tree, blob, primitive["attributes"]["POSITION"], 3)
+    linear = _array(tree, blob, primitive["attributes"]["COLOR_0"], 4)[:, :3] / 255.0
+    srgb = np.where(linear <= 0.0031308, 12.92 * linear, 1.055 * linear ** (1 / 2.4) - 0.055)
+    faces = _array(tree, blob, primitive["indices"], 1).reshape(-1, 3).astype(np.int32)
+    if local.dtype != np.float32 or len(linear) != len(local):
+        raise ValueError("another vertex layout")
+    if faces.size and faces.max() >= len(local):
+        raise ValueError("a face points outside its vertices")
+    origin = y_up(np.array(node["translation"], np.float32).reshape(3))
+    colour = np.rint(255 * srgb).astype(np.uint8)
+    return Body(str(node["name"]), y_up(local) + origin, faces, colour, origin)
+
+
+def _array(tree: dict[str, Any], blob: bytes, index: int, width: int) -> NDArray[Any]:
+    accessor = tree["accessors"][index]
+    kinds = {code: dtype for dtype, code in _COMPONENT.items()}
+    start = tree["bufferViews"][accessor["bufferView"]]["byteOffset"]
+    if start < 0 or accessor["count"] < 0:
+        raise ValueError("negative size")
+    count = accessor["count"] * width
+    return np.frombuffer(blob, kinds[accessor["componentType"]], count, start).reshape(-1, width)

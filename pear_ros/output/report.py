@@ -25,20 +25,18 @@ from pear_ros.output.report_page import SCRIPT, STYLE
 from pear_ros.problems import PearError, Problems
 
 _MAX_WIDTH, _QUALITY = 1600, 88
-_STAGES = ("decode", "detect", "network", "body", "mesh", "messages", "write", "crop", "overlay")
-"""Stages in the order of the colours, so that a stage has the same colour everywhere."""
-_BARS = (
-    "#56b4e9",
-    "#e69f00",
-    "#009e73",
-    "#cc79a7",
-    "#0072b2",
-    "#d55e00",
-    "#b8a800",
-    "#8a93a0",
-    "#7a5195",
-    "#4c8c2b",
-)
+_COLOURS: dict[str, str] = {
+    "decode": "#56b4e9",
+    "detect": "#e69f00",
+    "network": "#009e73",
+    "body": "#cc79a7",
+    "mesh": "#0072b2",
+    "messages": "#d55e00",
+    "write": "#b8a800",
+    "overlay": "#7a5195",
+}
+_OTHER = ("#8a93a0", "#a9b0ba", "#6d7683", "#c2c7ce")
+"""Stages have the same colour everywhere; those that take little time share greys."""
 
 
 @dataclass(frozen=True)
@@ -138,7 +136,8 @@ def _input(result: InputResult) -> str:
         (f"{result.people:.3g}", "people per frame"),
     ]
     if rate:
-        facts.append((f"{rate:.1f}", "frames per second"))
+        if result.frames > 1:
+            facts.append((f"{rate:.1f}", "frames per second"))
         facts.append((f"{1000 / rate:.1f}", "ms per frame"))
     parts = [
         f"<h2>{escape(result.name)} <span class=kind>{escape(result.kind)}</span></h2>",
@@ -176,7 +175,7 @@ def _stages(stages: Mapping[str, float]) -> str:
         return ""
     bars, legend, x = [], [], 0.0
     for i, (name, seconds) in enumerate(shown.items()):
-        share, colour = 100 * seconds / total, _colour(name, i)
+        share, colour = 100 * seconds / total, _COLOURS.get(name, _OTHER[i % len(_OTHER)])
         text = f"{name} {1000 * seconds:.2f} ms ({share:.0f} %)"
         bars.append(
             f'<rect x="{x:.3f}%" width="{share:.3f}%" height="22" fill="{colour}">'
@@ -193,10 +192,6 @@ def _stages(stages: Mapping[str, float]) -> str:
         + "</svg>"
         f"<ul class=legend>{''.join(legend)}<li>total <b>{1000 * total:.2f} ms</b></li></ul>"
     )
-
-
-def _colour(stage: str, position: int) -> str:
-    return _BARS[(_STAGES.index(stage) if stage in _STAGES else position) % len(_BARS)]
 
 
 def _table(table: Table) -> str:

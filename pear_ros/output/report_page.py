@@ -26,8 +26,8 @@ section { background: var(--card); border: 1px solid var(--line); border-radius:
 .legend i { display: inline-block; width: 10px; height: 10px; border-radius: 3px;
   margin-right: 6px; }
 figure { margin: 0 0 16px; }
-figure img { display: block; width: 100%; height: auto; border-radius: 8px;
-  background: var(--well); }
+figure img { display: block; max-width: 100%; max-height: 700px; width: auto; height: auto;
+  border-radius: 8px; background: var(--well); }
 figcaption { color: var(--soft); font-size: 13px; margin-top: 6px; }
 .wide { overflow-x: auto; margin: 0 0 14px; }
 table { border-collapse: collapse; width: 100%; font-size: 14px; }

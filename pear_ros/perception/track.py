@@ -14,13 +14,9 @@ from enum import IntEnum
 import numpy as np
 
 from pear_core import anatomy
-from pear_ros.perception import boxes
+from pear_ros.perception import boxes, follow
 from pear_ros.types import Box, FloatArray, TrackState
 
-KEYPOINT_MARGIN = 1.04
-"""Sides of a person's box over those of its 145 key points, which reach from head top to toes and
-finger tips: the skin is 1 % larger in random poses of the free body, hair and clothes add to it.
-"""
 _BODY = slice(0, len(anatomy.BODY_JOINTS))
 
 
@@ -34,19 +30,18 @@ class Look(IntEnum):
 
 @dataclass(frozen=True)
 class TrackerOptions:
-    """Thresholds of the tracker; times are seconds of frame stamps, overlaps intersection over
-    union.
+    """Thresholds of the tracker; times are seconds of frame stamps, overlaps are IoU.
 
     timeout: how long a person may go undetected before the track ends. search, check: how often to
     look everywhere and at the known people (see `detect.Policy`). hurry: how often to search while
     nobody is known or somebody is missed. match: least overlap of a detection with the track it
-    confirms. agree: overlap from which the track's own box is kept, so that crops do not jump.
-    drift: overlap of the box that was cropped and the body found in it, under which the detector is
-    asked. same: mean distance of two tracks' body joints, over the side of their box, under which
-    they are one person seen twice.
+    confirms. agree: overlap from which track and detector meet half way, so that crops do not jump;
+    below it the detector is right. drift: overlap of the box that was cropped and the one around
+    the body found in it, under which the detector is asked. same: mean distance of two tracks' body
+    joints, over the side of their box, under which they are one person seen twice.
     """
 
-    timeout: float = 1.0
+    timeout: float = 0.6
     search: float = 0.35
     check: float = 0.35
     hurry: float = 0.1
@@ -58,12 +53,13 @@ class TrackerOptions:
 
 @dataclass(frozen=True)
 class Track:
-    """One person: the box to crop in the present frame (its score is the last detection's) and its
-    memory.
+    """One person: the box to crop in the present frame and its memory.
 
-    detections: how often a detector has confirmed it, detected_at the stamp of the last time,
-    nanoseconds. body: box of the last projected body, body_at its stamp, velocity of its centre in
-    pixels per second. drifting: the last body did not fit the box it was found in.
+    box: its score is the last detection's. detections: how often a detector has confirmed the
+    person, detected_at and detection the stamp (nanoseconds) and the box of the last time. body:
+    box of the last projected body, body_at its stamp, velocity of its centre in pixels per second.
+    surround: how the detector's boxes lie around the body's. drifting: the last body did not fit
+    the box it was found in.
     """
 
     id: int
@@ -71,9 +67,11 @@ class Track:
     box: Box
     detections: int
     detected_at: int
+    detection: Box
     body: Box | None = None
     body_at: int = 0
     velocity: tuple[float, float] = (0.0, 0.0)
+    surround: follow.Surround | None = None
     drifting: bool = False
 
     @property
@@ -116,7 +114,7 @@ class Tracker:
         if not self._started or step <= 0:
             self._started = True
             return Look.SEARCH
-        self.tracks = tuple(_moved(t, stamp) for t in self.tracks)
+        self.tracks = tuple(self._moved(t) for t in self.tracks)
         urgent = (
             not self.tracks or step > self.options.timeout or any(t.doubtful for t in self.tracks)
         )
@@ -169,21 +167,43 @@ class Tracker:
         taken = {j for j, _ in pairs.values()}
         for j, box in enumerate(detections):
             if j not in taken:
-                kept.append(Track(self._next_id, TrackState.NEW, box, 1, self._stamp))
+                kept.append(Track(self._next_id, TrackState.NEW, box, 1, self._stamp, box))
                 self._next_id += 1
         self.tracks = tuple(kept)
         self._end(ended)
 
     def _confirmed(self, track: Track, box: Box, overlap: float) -> Track:
-        own = not self.binding and track.body is not None and overlap >= self.options.agree
+        if not self.binding and track.body is not None and overlap >= self.options.agree:
+            track = replace(track, box=follow.mean(track.box, box))
+        else:
+            # The jump to the detector's box is no motion; that of its boxes is.
+            velocity = self._velocity(track, track.detection, box, track.detected_at)
+            track = replace(track, box=box, body=None, velocity=velocity, surround=None)
         return replace(
             track,
             state=TrackState.TRACKED,
-            box=replace(track.box, score=box.score) if own else box,
+            box=replace(track.box, score=box.score),
+            detection=box,
             detections=track.detections + 1,
             detected_at=self._stamp,
             drifting=False,
         )
+
+    def _moved(self, track: Track) -> Track:
+        """The track at its last body, moved on by its velocity."""
+        if track.body is None:
+            return track
+        body = track.body if track.surround is None else track.surround.around(track.body)
+        box = follow.moved(body, track.velocity, (self._stamp - track.body_at) * 1e-9)
+        return replace(track, box=replace(box, score=track.box.score))
+
+    def _velocity(self, track: Track, old: Box, new: Box, since: int) -> tuple[float, float]:
+        """Mean of the remembered velocity and a step's; the remembered one if it took too long."""
+        seconds = (self._stamp - since) * 1e-9
+        if not 0.0 < seconds <= self.options.timeout:
+            return track.velocity
+        vx, vy = follow.velocity_between(old, new, seconds)
+        return 0.5 * (track.velocity[0] + vx), 0.5 * (track.velocity[1] + vy)
 
     def _stale(self, track: Track) -> bool:
         return self._stamp - track.detected_at > self.options.timeout * 1e9
@@ -191,8 +211,7 @@ class Tracker:
     def observe(
         self, ids: Sequence[int], keypoints: Sequence[FloatArray], width: int, height: int
     ) -> None:
-        """Takes each person's projected key points (J, 2), pixels, as where to look in the next
-        frame.
+        """Takes people's projected key points (J, 2), pixels, as where to look in the next frame.
 
         Nothing to learn where the detector's boxes are binding.
         """
@@ -207,7 +226,7 @@ class Tracker:
             if points is None:
                 moved.append(track)
                 continue
-            box = boxes.clip(body_box(points, track.box.score), width, height)
+            box = boxes.clip(follow.body_box(points, track.box.score), width, height)
             if box.x1 <= box.x0 or box.y1 <= box.y0:
                 ended.append(track)
                 continue
@@ -217,12 +236,27 @@ class Tracker:
             if double is not None:
                 ended.append(track)
                 continue
+            surround = track.surround
             seen = boxes.clip(track.box, width, height)
-            overlap = float(boxes.iou(boxes.as_rows([seen]), boxes.as_rows([box]))[0, 0])
-            velocity = _velocity(track, box, (stamp - track.body_at) * 1e-9, self.options.timeout)
-            drifting = overlap < self.options.drift
+            if track.detected_at == stamp:
+                # Between the box that was cropped and the body seen in it, whatever the detector
+                # said: so a body that merely echoes its crop stays where it is.
+                latest = follow.Surround.between(seen, box)
+                surround = latest if surround is None else surround.mixed(latest)
+            followed = box if surround is None else surround.around(box)
+            overlap = boxes.iou(boxes.as_rows([seen]), boxes.as_rows([followed]))[0, 0]
+            velocity = track.velocity
+            if track.body is not None:
+                velocity = self._velocity(track, track.body, box, track.body_at)
             moved.append(
-                replace(track, body=box, body_at=stamp, velocity=velocity, drifting=drifting)
+                replace(
+                    track,
+                    body=box,
+                    body_at=stamp,
+                    velocity=velocity,
+                    surround=surround,
+                    drifting=bool(overlap < self.options.drift),
+                )
             )
         self.tracks = tuple(moved)
         self._end(ended)
@@ -243,14 +277,6 @@ class Tracker:
         self.lost += tuple(replace(t, state=TrackState.LOST) for t in ended)
 
 
-def body_box(keypoints: FloatArray, score: float = 1.0) -> Box:
-    """The box of a person from its projected key points (J, 2), pixels."""
-    low, high = keypoints.min(axis=0), keypoints.max(axis=0)
-    middle, half = 0.5 * (low + high), 0.5 * KEYPOINT_MARGIN * (high - low)
-    (x0, y0), (x1, y1) = (middle - half).tolist(), (middle + half).tolist()
-    return Box(x0, y0, x1, y1, score)
-
-
 def associate(
     tracks: Sequence[Track], detections: Sequence[Box], least: float
 ) -> dict[int, tuple[int, float]]:
@@ -267,24 +293,3 @@ def associate(
             pairs[i] = (j, float(overlaps[i, j]))
             taken.add(j)
     return pairs
-
-
-def _moved(track: Track, stamp: int) -> Track:
-    """The track at its last body, moved on by its velocity, at most by half its own size."""
-    if track.body is None:
-        return track
-    body, seconds = track.body, (stamp - track.body_at) * 1e-9
-    reach = 0.5 * max(body.x1 - body.x0, body.y1 - body.y0)
-    dx, dy = (max(-reach, min(reach, v * seconds)) for v in track.velocity)
-    box = Box(body.x0 + dx, body.y0 + dy, body.x1 + dx, body.y1 + dy, track.box.score)
-    return replace(track, box=box)
-
-
-def _velocity(track: Track, box: Box, seconds: float, timeout: float) -> tuple[float, float]:
-    """Mean of the remembered velocity and the last step's; kept if the step's duration is odd."""
-    if track.body is None or not 0.0 < seconds <= timeout:
-        return track.velocity
-    old = track.body
-    vx = 0.5 * (box.x0 + box.x1 - old.x0 - old.x1) / seconds
-    vy = 0.5 * (box.y0 + box.y1 - old.y0 - old.y1) / seconds
-    return 0.5 * (track.velocity[0] + vx), 0.5 * (track.velocity[1] + vy)

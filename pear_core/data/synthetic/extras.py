@@ -129,7 +129,7 @@ def _constant(colour: FloatArray, rng: np.random.Generator) -> Pattern:
 def _blob(
     rng: np.random.Generator,
     joint: str,
-    centre: FloatArray,
+    centre: NDArray[np.floating],
     radii: list[float],
     pattern: Pattern,
     bumps: float,

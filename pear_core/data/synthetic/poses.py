@@ -111,10 +111,11 @@ def _arms(rng: np.random.Generator, pose: FloatArray) -> None:
     drawn = [_arm_numbers(rng, name) for name in names]
     if names[0] == names[1] and rng.random() < 0.7:
         # The same gesture of both arms, nearly mirror images.
-        drawn[1] = tuple(a + rng.normal(0, 0.05, np.shape(a)) * (1 if i == 0 else 57)
-                         for i, a in enumerate(drawn[0]))  # fmt: skip
+        direction, twist, bend = drawn[0]
+        twist, bend = twist + rng.normal(0, 3), bend + rng.normal(0, 3)
+        drawn[1] = (direction + rng.normal(0, 0.05, 3), twist, bend)
     for side, (direction, twist, bend) in zip(("left", "right"), drawn, strict=True):
-        _put_arm(rng, pose, side, np.asarray(direction), float(twist), float(bend))
+        _put_arm(rng, pose, side, direction, twist, bend)
 
 
 def _arm_name(rng: np.random.Generator) -> str:

@@ -223,7 +223,7 @@ class Studio:
             camera=view.camera,
             joints=joints.astype(np.float32),
             keypoints=(pixels / CROP_SIZE).astype(np.float32),
-            confidence=inside.astype(np.float32),
+            confidence=np.asarray(inside, dtype=np.float32),
             valid=np.ones(4, np.float32),
             **fields,
         )

@@ -86,7 +86,8 @@ def _selector(rng: np.random.Generator, kind: str) -> Callable[[FloatArray], Flo
         if kind == "stripes":
             return stripes(points, axis)
         if kind == "checks":
-            return (stripes(points, axis) + stripes(points, second)) / 2
+            both = stripes(points, axis) + stripes(points, second)
+            return np.asarray(both / 2, dtype=np.float32)
         if kind == "blotch":
             return np.asarray(blotch(points) > threshold, dtype=np.float32)
         if kind == "dots":

@@ -106,14 +106,16 @@ def sample_view(
     centre = (low + high) / 2 + np.clip(rng.normal(0, 0.035, 2), -0.1, 0.1) * side
     side *= float(np.exp(np.clip(rng.normal(0, 0.08), -0.2, 0.2)))
     scale = CROP_SIZE / side
-    image = (border.reshape(2, 2) - centre) * scale + CROP_SIZE / 2
-    view = View(np.empty((0, 3), np.float32), tuple(image.reshape(-1)), np.zeros(3, np.float32),
-                offset, centre, side)  # fmt: skip
+    left, top, right, bottom = (
+        float(x) for x in ((border.reshape(2, 2) - centre) * scale + CROP_SIZE / 2).reshape(-1)
+    )
+    empty = np.empty((0, 3), np.float32)
+    view = View(empty, (left, top, right, bottom), empty[:, 0], offset, centre, side)
     screen = view.project(vertices)
-    uv = screen[label_points, :2] / CROP_SIZE
+    uv = (screen[label_points, :2] / CROP_SIZE).astype(np.float32)
     inside = (uv > 0).all(axis=1) & (uv < 1).all(axis=1)
-    weighted = label_points[inside] if inside.sum() > 20 else label_points
-    camera = fit_crop_camera(vertices[weighted], screen[weighted, :2] / CROP_SIZE)
+    used = inside if inside.sum() > 20 else np.ones_like(inside)
+    camera = fit_crop_camera(vertices[label_points[used]], uv[used])
     if camera[2] < 0.2:  # too few, too near points for a fit
         camera = fit_crop_camera(vertices[label_points], uv)
     return View(screen, view.image, camera, offset, centre, side)

