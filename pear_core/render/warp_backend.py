@@ -97,7 +97,10 @@ def _weigh(
 
 @functools.cache
 def _start() -> None:
-    wp.config.quiet = True
+    # Older and newer Warp spell silence differently.
+    for name, value in (("quiet", True), ("log_level", 40)):
+        if hasattr(wp.config, name):
+            setattr(wp.config, name, value)
     wp.init()
 
 

@@ -40,6 +40,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Runs the commands one by one and writes report.html and summary.json over all of them."""
     from pear_ros.assets import find
     from pear_ros.output.atomic import write_bytes
+    from pear_ros.output.gltf import read_glb
     from pear_ros.output.report import Report, write_report
 
     out = Path(arguments.out)
@@ -69,7 +70,11 @@ def run(arguments: argparse.Namespace) -> int:
     write_bytes(out / "summary.json", (json.dumps(summary, indent=1) + "\n").encode())
     results = tuple(r for step in steps.done for r in step.results())
     headline = f"{len(steps.done)} commands in {seconds:.0f} s on this machine"
-    write_report(out / "report.html", Report("pear demo", headline, ran, results))
+    written = [f for step in steps.done for p in step.facts.get("pictures", []) for f in p["files"]]
+    meshes = tuple(b for f in written if f.endswith(".glb") for b in read_glb(f))[:1]
+    write_report(
+        out / "report.html", Report("pear demo", headline, ran, results, meshes=meshes)
+    )
     looked_at = [
         out / "report.html",
         *out.glob("*_overlay.*"),

@@ -90,7 +90,7 @@ def run(arguments: argparse.Namespace) -> int:
 def _one(
     loaded: Loaded, frame: Frame, base: Path, arguments: argparse.Namespace, files: list[Path]
 ) -> tuple[InputResult, tuple[Body, ...]]:
-    """Everything for one picture, and its coarse meshes; adds what it wrote to files."""
+    """Everything for one picture, and its meshes; adds what it wrote to files."""
     from pear_ros.cli import results
     from pear_ros.output.mesh import frame_vertices
     from pear_ros.output.overlay import panel
@@ -118,7 +118,7 @@ def _one(
         files=tuple(str(f) for f in written),
         notes=results.notes(humans),
     )
-    return result, results.coarse_bodies(humans, vertices, topology)
+    return result, tuple(results.bodies(humans, vertices, topology.faces))
 
 
 def _write(
@@ -132,7 +132,7 @@ def _write(
     """The files of one picture, named after base."""
     from pear_ros.cli import results
     from pear_ros.output import gltf, overlay, ply, records, records_json
-    from pear_ros.output.shading import track_colour
+    from pear_ros.palette import track_colour
 
     topology, style = loaded.engine.topology, results.style(arguments)
     draw = overlay.panel if arguments.panel else overlay.draw

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pear_ros.cli.load import Loaded
-from pear_ros.cli.results import coarse_bodies
+from pear_ros.cli.results import bodies
 from pear_ros.output import overlay, records, records_json
 from pear_ros.output.gltf import Body
 from pear_ros.output.mesh import frame_vertices, placed
@@ -127,10 +127,10 @@ class Recorder:
         )
 
     def bodies(self) -> tuple[Body, ...]:
-        """Coarse meshes of the people of one kept frame, for the report's viewer."""
+        """Meshes of the people of one kept frame, for the report's viewer."""
         for _, _, humans, meshes in reversed(self._kept):
             if humans.humans:
-                return coarse_bodies(humans, meshes, self._loaded.engine.topology)
+                return tuple(bodies(humans, meshes, self._loaded.engine.topology.faces))
         return ()
 
     def __exit__(

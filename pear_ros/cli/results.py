@@ -10,11 +10,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from pear_ros.engine import Topology
 from pear_ros.output.atomic import write_bytes
 from pear_ros.output.gltf import Body
 from pear_ros.output.overlay import Style
-from pear_ros.output.shading import track_colour
+from pear_ros.palette import track_colour
 from pear_ros.problems import PearError
 from pear_ros.types import FloatArray, HumanFrame
 
@@ -61,14 +60,6 @@ def notes(frame: HumanFrame) -> tuple[str, ...]:
             "so distances are rough."
         )
     return tuple(found)
-
-
-def coarse_bodies(
-    frame: HumanFrame, vertices: Sequence[FloatArray], topology: Topology
-) -> tuple[Body, ...]:
-    """The people of a frame as coarse meshes, for the report's viewer."""
-    coarse = [topology.lod(v) for v in vertices]
-    return tuple(bodies(frame, coarse, topology.lod_faces))
 
 
 def count(number: int, one: str, many: str) -> str:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from pear_core import anatomy
 from pear_ros.messages import codec
+from pear_ros.palette import track_colour
 from pear_ros.types import FloatArray, Human, HumanFrame, TrackState
 
 Colour = tuple[float, float, float, float]
@@ -22,17 +23,6 @@ _LINE_LIST, _TEXT, _TRIANGLE_LIST = 5, 9, 11
 _ADD, _DELETE, _DELETE_ALL = 0, 2, 3
 MESH, SKELETON, LABEL = "mesh", "skeleton", "label"
 _HEAD_TOP = anatomy.EHM_JOINTS.index("head_top")
-
-PALETTE: tuple[tuple[int, int, int], ...] = (
-    (86, 180, 233),
-    (230, 159, 0),
-    (0, 158, 115),
-    (204, 121, 167),
-    (240, 228, 66),
-    (0, 114, 178),
-    (213, 94, 0),
-)
-"""Okabe and Ito's colours (2008), 8-bit RGB; the same person has the same in overlay pictures."""
 
 BONES: NDArray[np.int64] = np.stack(
     [anatomy.SMPLX_PARENTS[1:], np.arange(1, len(anatomy.SMPLX_PARENTS))], axis=1
@@ -57,9 +47,8 @@ class MarkerStyle:
     """Alpha of people who were not found in this picture but carried on."""
 
     def colour(self, human: Human) -> Colour:
-        """By track id, darker on later rounds through the palette: RGBA in 0..1."""
-        rounds, index = divmod(human.track_id, len(PALETTE))
-        r, g, b = (c / 255 * (1 - 0.25 * (rounds % 3)) for c in PALETTE[index])
+        """The track's colour, RGBA in 0..1."""
+        r, g, b = (c / 255 for c in track_colour(human.track_id))
         return r, g, b, self.predicted_alpha if human.state == TrackState.PREDICTED else 1.0
 
 

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from pear_core import anatomy
 from pear_ros.output.mesh import Topology
 from pear_ros.output.raster import project
-from pear_ros.output.shading import paint, track_colour
+from pear_ros.output.shading import paint
+from pear_ros.palette import track_colour
 from pear_ros.types import Human, HumanFrame, Intrinsics, ScaleSource
 
 Image = NDArray[np.uint8]

@@ -1,4 +1,4 @@
-"""Light and colour of meshes in pictures: three lights, track colours, smooth edges."""
+"""Light and colour of meshes in pictures: three lights, smooth edges."""
 
 from __future__ import annotations
 
@@ -11,19 +11,6 @@ from pear_ros.output.mesh import vertex_normals
 from pear_ros.output.raster import cropped, project, rasterise, supersampled
 from pear_ros.types import FloatArray, Intrinsics
 
-PALETTE: tuple[tuple[int, int, int], ...] = (
-    (86, 180, 233),
-    (230, 159, 0),
-    (0, 158, 115),
-    (204, 121, 167),
-    (240, 228, 66),
-    (0, 114, 178),
-    (213, 94, 0),
-)
-"""Okabe and Ito's colours (2008), told apart by colour-blind people; blue first because skin is not
-blue.
-"""
-
 _SAMPLES = 2
 _AMBIENT = np.array([0.13, 0.14, 0.17])
 # Towards the light in the optical frame (x right, y down, z forward), colour in linear light.
@@ -32,15 +19,6 @@ _LIGHTS = (
     (np.array([0.80, -0.15, -0.58]), np.array([0.16, 0.19, 0.24])),
 )
 _RIM, _GLOSS, _SHARPNESS = 0.30, 0.10, 18
-
-
-def track_colour(track_id: int) -> tuple[int, int, int]:
-    """RGB colour of a track; neighbouring ids differ strongly, later rounds through the palette are
-    darker.
-    """
-    colour = PALETTE[track_id % len(PALETTE)]
-    dim = 1.0 - 0.25 * ((track_id // len(PALETTE)) % 3)
-    return tuple(round(c * dim) for c in colour)  # type: ignore[return-value]
 
 
 def _linear(srgb: NDArray[np.floating]) -> NDArray[np.float64]:

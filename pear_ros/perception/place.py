@@ -25,7 +25,7 @@ SIZE_SIGMA = 0.10
 NEAR = 0.05
 """No joint is placed nearer to the camera than this many metres."""
 MOST_STEPS = 6
-CLOSE = 1e-4
+CLOSE = 1e-5
 """The search ends at a step of this many metres; the next one would be far smaller still."""
 
 _Array = NDArray[np.float64]

@@ -41,10 +41,10 @@ class TrackerOptions:
     joints, over the side of their box, under which they are one person seen twice.
     """
 
-    timeout: float = 0.6
+    timeout: float = 0.8
     search: float = 0.35
     check: float = 0.35
-    hurry: float = 0.1
+    hurry: float = 0.2
     match: float = 0.2
     agree: float = 0.7
     drift: float = 0.4

@@ -25,6 +25,7 @@ from pear_ros.messages.human import human_array
 from pear_ros.messages.identity import Identity
 from pear_ros.messages.markers import MarkerStyle, marker_array
 from pear_ros.messages.mesh import human_mesh
+from pear_ros.output.mesh import joined
 from pear_ros.problems import PearError, Problems
 from pear_ros.replay.bag import Bag
 from pear_ros.replay.reader import BagFrame, FrameReader
@@ -272,7 +273,7 @@ class _Run:
         wanted = options.meshes or options.markers in (MarkerMesh.LOD, MarkerMesh.FULL)
         if not wanted or not humans:
             return None
-        return self._engine.mesh(stack([human.parameters for human in humans]))
+        return self._engine.mesh(joined([human.parameters for human in humans]))
 
     def _messages(
         self, result: HumanFrame, vertices: FloatArray | None, decode_seconds: float
@@ -313,14 +314,6 @@ class _Run:
         spent = (item.decode_seconds, *astuple(result.times), *rest)
         for name, value in zip(list(self.seconds), spent, strict=True):
             self.seconds[name] += value
-
-
-def stack(parameters: Sequence[Parameters]) -> Parameters:
-    """Parameters of several people as one, for one call of the engine."""
-    if len(parameters) == 1:
-        return parameters[0]
-    names = [f.name for f in fields(Parameters)]
-    return Parameters(**{n: np.concatenate([getattr(p, n) for p in parameters]) for n in names})
 
 
 def _passed(names: tuple[str, ...], bag: Bag, ours: set[str]) -> set[str]:

@@ -129,6 +129,10 @@ def test_against_itself_there_is_no_error(pear, tiny, bag: Path, tmp_path: Path)
     assert (errors["frames"], errors["matched"], errors["missed"], errors["extra"]) == (7, 7, 0, 0)
     assert errors["mpjpe"] == pytest.approx(0, abs=1e-3)
     assert errors["keypoint_px"] == pytest.approx(0, abs=1e-3)
+    again = ("replay", truth, "--out", tmp_path / "part.mcap", "--truth", "humans", "--json")
+    part = pear(*again, "--first", 2, "--count", 3, *tiny)
+    errors = json.loads(part.out)["errors_against_truth"]
+    assert (errors["frames"], errors["matched"], errors["missed"]) == (3, 3, 0)
     assert "PA-MPJPE" in (tmp_path / "r.html").read_text("utf-8")
 
 

@@ -108,7 +108,7 @@ def test_nobody_is_an_empty_array(frame: HumanFrame) -> None:
 
 
 def test_a_person_has_one_colour_in_markers_and_overlays(frame: HumanFrame) -> None:
-    from pear_ros.output.shading import track_colour
+    from pear_ros.palette import track_colour
 
     for track_id in range(30):
         human = replace(frame.humans[0], track_id=track_id, state=TrackState.TRACKED)

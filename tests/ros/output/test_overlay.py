@@ -10,7 +10,7 @@ import pytest
 import trimesh
 
 from pear_ros.output.overlay import Style, draw, from_the_side, panel
-from pear_ros.output.shading import track_colour
+from pear_ros.palette import track_colour
 from pear_ros.types import Box, HumanFrame, ScaleSource
 
 BALL = trimesh.creation.icosphere(subdivisions=2, radius=0.3)

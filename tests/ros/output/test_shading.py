@@ -7,7 +7,8 @@ from itertools import combinations
 import numpy as np
 import pytest
 
-from pear_ros.output.shading import PALETTE, paint, shade, track_colour
+from pear_ros.output.shading import paint, shade
+from pear_ros.palette import PALETTE, track_colour
 from pear_ros.types import Intrinsics
 
 CAMERA = Intrinsics(100.0, 100.0, 20.0, 15.0, 40, 30)

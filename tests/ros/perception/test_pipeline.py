@@ -136,7 +136,7 @@ def test_confirming_detectors_are_asked_about_known_people(scene_of) -> None:
             return [scene.box("a"), None][: len(believed)]
 
     detector = Confirming()
-    pipeline = Pipeline(scene, detector, options=TrackerOptions(search=9.0, check=0.2))
+    pipeline = Pipeline(scene, detector, options=TrackerOptions(search=9.0, hurry=0.1))
     outs = [pipeline.process(scene.frame(i * FRAME)) for i in range(4)]
     # Frames 1 and 2 ask about both; b is denied, then searched for and found.
     assert [len(asked) for asked in detector.asked] == [2, 2]

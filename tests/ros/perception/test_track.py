@@ -69,7 +69,7 @@ def test_a_person_is_new_then_tracked_and_the_detector_rests() -> None:
 
 
 def test_a_false_alarm_ends_at_the_second_search() -> None:
-    tracker = Tracker()
+    tracker = Tracker(TrackerOptions(hurry=0.1))
     step(tracker, 0, [box_at(300)])
     assert step(tracker, FRAME, []) is Look.CHECK
     assert states(tracker) == {0: TrackState.PREDICTED}
@@ -79,7 +79,7 @@ def test_a_false_alarm_ends_at_the_second_search() -> None:
 
 
 def test_missed_people_are_predicted_and_lost_after_the_timeout() -> None:
-    tracker = Tracker(TrackerOptions(timeout=1.0))
+    tracker = Tracker(TrackerOptions(timeout=1.0, hurry=0.1))
     for i in range(11):
         step(tracker, i * FRAME, [box_at(300)])
     confirmed = tracker.tracks[0].detected_at
@@ -100,7 +100,7 @@ def test_missed_people_are_predicted_and_lost_after_the_timeout() -> None:
 
 
 def test_somebody_who_comes_back_in_time_keeps_the_id_and_later_gets_a_new_one() -> None:
-    tracker = Tracker(TrackerOptions(timeout=0.5))
+    tracker = Tracker(TrackerOptions(timeout=0.5, hurry=0.1))
     stamp = 0
     for found in [[box_at(300)]] * 3 + [[]] * 8 + [[box_at(310)]] * 8:
         step(tracker, stamp, found)
