@@ -41,11 +41,11 @@ def test_poses_are_broad_and_bounded() -> None:
 
 def test_left_and_right_are_alike_on_average() -> None:
     rng = np.random.default_rng(2)
-    drawn = np.stack([sample_body_pose(rng) for _ in range(1500)])
+    drawn = np.stack([sample_body_pose(rng) for _ in range(500)])
     for name in ("shoulder", "elbow", "hip", "knee"):
         left = drawn[:, JOINT[f"left_{name}"] - 1].mean(axis=0)
         right = mirror_rotvec(drawn[:, JOINT[f"right_{name}"] - 1]).mean(axis=0)
-        np.testing.assert_allclose(left, right, atol=0.12)
+        np.testing.assert_allclose(left, right, atol=0.2)
 
 
 def test_upright_keeps_legs_straight_mostly() -> None:

@@ -10,7 +10,7 @@ import pytest
 from rosbags.highlevel import AnyReader
 
 from pear_ros.problems import PearError, Problems
-from pear_ros.replay.replay import MarkerMesh, ReplayOptions, replay, stack
+from pear_ros.replay.replay import MarkerMesh, ReplayOptions, replay
 
 STEP = 100_000_000
 
@@ -231,13 +231,3 @@ def test_a_bag_is_never_written_over_itself(
     for source in (bag, bag / "in.mcap"):
         with pytest.raises(PearError, match="the output lies in the input"):
             replay(source, bag / "in.mcap", pipeline, engine)
-
-
-def test_stack_keeps_people_in_order(people: Any) -> None:
-    rng = np.random.default_rng(0)
-    singles = [people.parameters(rng) for _ in range(3)]
-    stacked = stack(singles)
-    assert len(stacked) == 3
-    for i, single in enumerate(singles):
-        np.testing.assert_array_equal(stacked.person(i).betas, single.betas)
-        np.testing.assert_array_equal(stacked.person(i).rotations, single.rotations)
