@@ -63,9 +63,7 @@ def mean_pose(batches: Iterable[Batch]) -> Predictor:
     for batch in batches:
         target = to_tensors(batch).target
         raw = encode(target.parameters, target.camera).double()
-        # The chordal mean of rotations is the projection of the mean matrix; its first two columns
-        # suffice,
-        # because decoding makes them orthonormal again.
+        # Decoding makes the mean columns orthonormal again.
         total = raw.sum(dim=0) if not count else total + raw.sum(dim=0)
         count += len(raw)
     answer = (total / max(count, 1)).float()

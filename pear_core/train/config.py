@@ -34,7 +34,7 @@ class TrainConfig:
     out: str = "out/train/vit_ti"
     model: str = "vit_ti"
     start: str = ""
-    """Training state (state.pt) whose weights a new run starts from; what it lacks starts fresh."""
+    """state.pt or model.safetensors whose weights a new run starts from."""
     steps: int = 6000
     minutes: float = 0.0
     """Above 0 the schedule follows the clock instead of `steps` (for machines that others use

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from pear_core.model import checkpoint
 from pear_core.train.config import TrainConfig
 from pear_core.train.learner import Learner
 from pear_core.train.optimiser import Average, Optimisers
@@ -81,11 +82,16 @@ def load_state(path: Path, run: Run, config: TrainConfig) -> None:
 
 
 def start_from(path: Path, run: Run) -> None:
-    """Weights of another training as the start of this one; its optimisers and step are not taken
-    over.
+    """Averaged weights of another training (state.pt) or of a checkpoint (.safetensors) as the start.
+
+    Nothing else is taken over; what the file lacks starts fresh.
     """
-    state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
-    if state.get("format") != FORMAT:
-        raise ResumeError(f"{path}: format: expected {FORMAT!r}, found {state.get('format')!r}")
-    run.learner.load_state_dict(state["average"], strict=False)
+    if path.suffix == ".safetensors":
+        regressor, _ = checkpoint.load(path)
+        run.learner.regressor.load_state_dict(regressor.state_dict())
+    else:
+        state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+        if state.get("format") != FORMAT:
+            raise ResumeError(f"{path}: format: expected {FORMAT!r}, found {state.get('format')!r}")
+        run.learner.load_state_dict(state["average"], strict=False)
     run.average = Average(run.learner, run.average.decay)

@@ -36,14 +36,13 @@ class BlazePoseOptions:
     """Thresholds, chosen on the pictures of docs/detectors.md.
 
     windows: sizes to look at, see `windows`; fewer are faster and miss small people, people of a
-    group and close portraits. propose: least score of a proposal. accept: least product of proposal
-    score and presence. apart: see `ssd.merge`. overlap, inside: a box is dropped if a better one
+    group and close portraits. accept: least product of proposal score
+    and presence. apart: see `ssd.merge`. overlap, inside: a box is dropped if a better one
     covers it this far (intersection over union; over the smaller). most: people looked at per
     picture. present, fits: what `confirm` asks for, presence and overlap with the box in question.
     """
 
     windows: tuple[float, ...] = (1.0, 1.4, 0.62)
-    propose: float = 0.3
     accept: float = 0.5
     apart: float = 0.35
     overlap: float = 0.6
@@ -67,12 +66,16 @@ class BlazePose:
         folder: str | Path | None = None,
         options: BlazePoseOptions | None = None,
         threads: int | None = None,
+        precision: str = "auto",
     ) -> None:
-        """folder: of the two networks (default: the shipped ones). Raises PearError."""
+        """folder: of the two networks (default: the shipped ones). precision: see `open_network`.
+
+        Raises PearError.
+        """
         home = Path(folder) if folder is not None else find(FOLDER)
         self.options = options or BlazePoseOptions()
-        self._proposer = open_network(home / "pose_detection.onnx", threads)
-        self._examiner = open_network(home / "pose_landmark.onnx", threads)
+        self._proposer = open_network(home / "pose_detection.onnx", threads, precision)
+        self._examiner = open_network(home / "pose_landmark.onnx", threads, precision)
         self._anchors = ssd.anchor_centres()
 
     def detect(self, frame: Frame) -> list[Box]:
@@ -110,7 +113,7 @@ class BlazePose:
         longer = max(image.shape[:2])
         for i, (left, top, side) in enumerate(squares):
             found = ssd.decode(
-                raw["boxes"][i], raw["scores"][i], self.options.propose, self._anchors
+                raw["boxes"][i], raw["scores"][i], self.options.accept, self._anchors
             )
             if side < longer:
                 # People whose hips lie beyond a window are seen whole in a neighbouring one.
@@ -170,7 +173,8 @@ def letter_box(image: _Image, left: int, top: int, side: int, size: int) -> _Ima
     a, b = round((x0 - left) * scale), round((y0 - top) * scale)
     c, d = max(round((x1 - left) * scale), a + 1), max(round((y1 - top) * scale), b + 1)
     canvas = np.zeros((size, size, 3), np.uint8)
-    method = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
+    # Averaging over areas costs ten times as much and only matters where pixels would be skipped.
+    method = cv2.INTER_AREA if scale < 0.5 else cv2.INTER_LINEAR
     cv2.resize(image[y0:y1, x0:x1], (c - a, d - b), dst=canvas[b:d, a:c], interpolation=method)
     return canvas
 

@@ -1,4 +1,4 @@
-"""Detector networks from ONNX files on OpenVINO, else on ONNX Runtime, always in float32."""
+"""Detector networks from ONNX files on OpenVINO, else on ONNX Runtime; float32 in and out."""
 
 from __future__ import annotations
 
@@ -39,31 +39,36 @@ class Network:
         return self.session.run(inputs)
 
 
-def open_network(path: str | Path, threads: int | None = None) -> Network:
+def open_network(path: str | Path, threads: int | None = None, precision: str = "f32") -> Network:
     """The graph of an ONNX file.
 
-    Raises PearError for a file that is missing or that no installed runtime can load.
+    precision: f32, or auto for bf16 where the runtime and the processor have it. Raises PearError
+    for a file that is missing or that no installed runtime can load.
     """
     try:
         data = Path(path).read_bytes()
     except OSError as error:
         raise PearError("cannot read the network", where=str(path), found=str(error)) from error
     if importlib.util.find_spec("openvino") is not None:
-        return with_openvino(data, str(path), threads)
+        return with_openvino(data, str(path), threads, precision)
     if importlib.util.find_spec("onnxruntime") is not None:
         return with_onnxruntime(data, str(path), threads)
     expected = "openvino or onnxruntime installed"
     raise PearError("nothing can run the network", where=str(path), expected=expected)
 
 
-def with_openvino(data: bytes, where: str, threads: int | None = None) -> Network:
+def with_openvino(
+    data: bytes, where: str, threads: int | None = None, precision: str = "f32"
+) -> Network:
     """The graph of an ONNX file's bytes on OpenVINO, on the CPU. Raises PearError."""
     import openvino
 
     from pear_ros.engine import openvino as engine
 
     core: Any = openvino.Core()
-    session = engine.open_session(core, data, where, "f32", threads)
+    if precision == "auto":
+        precision = "bf16" if engine.supports_bf16(core) else "f32"
+    session = engine.open_session(core, data, where, precision, threads)
     ports = []
     for port in core.read_model(data, b"").inputs:
         sizes = [d.get_length() if d.is_static else None for d in port.get_partial_shape()]

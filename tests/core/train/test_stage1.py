@@ -17,7 +17,7 @@ from pear_core.data.synthetic.studio import Studio
 from pear_core.model import checkpoint, presets
 from pear_core.train import stage1
 from pear_core.train.config import TrainConfig, from_mapping
-from pear_core.train.state import ResumeError, load_state
+from pear_core.train.state import ResumeError, load_state, start_from
 
 BODY = Path(__file__).parents[3] / "models" / "free_body"
 
@@ -86,6 +86,18 @@ def test_a_resumed_run_equals_an_unbroken_one(
         torch.testing.assert_close(a, b, atol=1e-6, rtol=1e-5, msg=name)
     for name, value in whole.average.shadow.items():
         torch.testing.assert_close(value, resumed.average.shadow[name], atol=1e-6, rtol=1e-5)
+
+
+def test_a_new_run_starts_from_a_checkpoint(config: TrainConfig, tmp_path: Path) -> None:
+    torch.manual_seed(3)
+    other = stage1.new_run(from_mapping(config.to_dict() | {"seed": 99}))
+    path = tmp_path / "model.safetensors"
+    checkpoint.save(path, other.learner.regressor)
+    run = stage1.new_run(config)
+    start_from(path, run)
+    for name, value in other.learner.regressor.state_dict().items():
+        torch.testing.assert_close(run.learner.regressor.state_dict()[name], value)
+        torch.testing.assert_close(run.averaged_weights()[name], value)
 
 
 def test_a_state_of_another_model_is_refused(config: TrainConfig, tmp_path: Path) -> None:
