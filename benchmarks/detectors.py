@@ -226,6 +226,9 @@ def main() -> None:
         "BlazePose circle, whole picture": circles(whole),
         "BlazePose circle, windows": circles(builtin),
         "BlazePose examined, whole picture": whole.detect,
+        "BlazePose examined, windows, in float32": BlazePose(
+            threads=THREADS, precision="f32"
+        ).detect,
         "BlazePose examined, windows (builtin)": builtin.detect,
         "BlazePose examined, more windows (thorough)": BlazePose(
             options=THOROUGH, threads=THREADS

@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-FIGURE = re.compile(r"(<!--f (\S+) (\S+) (\S+)-->)(.*?)(<!--/f-->)", re.S)
+FIGURE = re.compile(r"(<!--f (\S+) (\S+) ([^\s-]+)-->)(.*?)(<!--/f-->)", re.S)
 
 
 def value(file: str, keys: str) -> object:

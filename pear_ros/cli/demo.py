@@ -132,7 +132,8 @@ def moving_window(pictures: list[Path], folder: Path) -> Path:
         for t in np.linspace(0, 1, FRAMES_PER_PHOTO):
             zoom = min(width / WIDTH, height / HEIGHT) * (0.94 + 0.06 * np.cos(2 * np.pi * t))
             room = np.array([width - zoom * WIDTH, height - zoom * HEIGHT])
-            sway = [0.5 + 0.5 * np.sin(2 * np.pi * t), 0.45 + 0.35 * np.sin(4 * np.pi * t)]
+            # The window stays in the upper part of the photograph, where the heads are.
+            sway = [0.5 + 0.5 * np.sin(2 * np.pi * t), 0.12 + 0.12 * np.sin(4 * np.pi * t)]
             x, y = room * sway
             to_photo = np.array([[zoom, 0, x], [0, zoom, y]])
             seen = cv2.warpAffine(pixels, to_photo, (WIDTH, HEIGHT),

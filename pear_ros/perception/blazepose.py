@@ -36,10 +36,10 @@ class BlazePoseOptions:
     """Thresholds, chosen on the pictures of docs/detectors.md.
 
     windows: sizes to look at, see `windows`; fewer are faster and miss small people, people of a
-    group and close portraits. accept: least product of proposal score
-    and presence. apart: see `ssd.merge`. overlap, inside: a box is dropped if a better one
-    covers it this far (intersection over union; over the smaller). most: people looked at per
-    picture. present, fits: what `confirm` asks for, presence and overlap with the box in question.
+    group and close portraits. accept: least product of proposal score and presence. apart: see
+    `ssd.merge`. overlap, inside, better: when a box is a double or a part of another person. most:
+    people looked at per picture. present, fits: what `confirm` asks for, presence and overlap with
+    the box in question.
     """
 
     windows: tuple[float, ...] = (1.0, 1.4, 0.62)
@@ -47,6 +47,7 @@ class BlazePoseOptions:
     apart: float = 0.35
     overlap: float = 0.6
     inside: float = 0.9
+    better: float = 0.2
     most: int = 12
     present: float = 0.5
     fits: float = 0.4
@@ -59,7 +60,7 @@ THOROUGH = BlazePoseOptions(windows=(1.0, 1.4, 0.62, 0.4), most=30)
 class BlazePose:
     """Detector (see `detect.Detector`) that can also confirm where people are believed to be."""
 
-    policy = Policy(search=1.0, check=0.35)
+    policy = Policy(search=1.5, check=0.5)
 
     def __init__(
         self,
@@ -90,7 +91,7 @@ class BlazePose:
         usable = [
             b for b in scored if b.score >= self.options.accept and b.x1 > b.x0 and b.y1 > b.y0
         ]
-        return _distinct(usable, self.options.overlap, self.options.inside)
+        return _distinct(usable, self.options.overlap, self.options.inside, self.options.better)
 
     def confirm(self, frame: Frame, believed: Sequence[Box]) -> list[Box | None]:
         """For each box the person found in it, or None; a fraction of the cost of `detect`."""
@@ -234,15 +235,22 @@ def extent(mask: NDArray[np.bool_], landmarks: _Array, matrix: _Array) -> _Array
     )
 
 
-def _distinct(found: list[Box], overlap: float, inside: float) -> list[Box]:
-    """Best first, without those that a better one covers."""
+def _distinct(found: list[Box], overlap: float, inside: float, better: float) -> list[Box]:
+    """Best first, without doubles, and without parts of people that pass for people.
+
+    Of two boxes that overlap by `overlap` (IoU) the better one stays. One that lies within a larger
+    one by the share `inside` is taken for a part of that person, unless its score is higher by more
+    than `better` (somebody in front).
+    """
     ranked = sorted(found, key=lambda box: -box.score)
     rows = boxes.as_rows(ranked)
-    shared = boxes.intersection(rows, rows)
-    smaller = np.minimum(boxes.area(rows)[:, None], boxes.area(rows)[None, :])
-    covered = (boxes.iou(rows, rows) > overlap) | (shared > inside * np.maximum(smaller, 1e-9))
+    scores, areas = np.array([box.score for box in ranked]), boxes.area(rows)
+    double = boxes.iou(rows, rows) > overlap
+    part = boxes.intersection(rows, rows) > inside * np.maximum(areas, 1e-9)[:, None]
+    part &= (areas[:, None] < areas[None, :]) & (scores[:, None] <= scores[None, :] + better)
+    alive = [i for i in range(len(ranked)) if not part[i].any()]
     kept: list[int] = []
-    for i in range(len(ranked)):
-        if not covered[i, kept].any():
+    for i in alive:
+        if not double[i, kept].any():
             kept.append(i)
     return [ranked[i] for i in kept]

@@ -22,7 +22,7 @@ def open_detector(choice: str, threads: int | None = None) -> Detector:
     if choice == "thorough":
         from pear_ros.perception.blazepose import THOROUGH, BlazePose
 
-        return BlazePose(options=THOROUGH, threads=threads)
+        return BlazePose(options=THOROUGH, threads=threads, precision="f32")
     if choice == "whole":
         from pear_ros.perception.whole_image import WholeImage
 

@@ -47,7 +47,7 @@ def test_a_real_person_is_found_and_confirmed(detector: BlazePose, name: str) ->
     (box,) = detector.detect(frame)
     assert overlap(box, DEMO[name]) > 0.7 and 0.5 <= box.score <= 1.0
     (again, nobody) = detector.confirm(frame, [DEMO[name], Box(440, 10, 500, 70)])
-    assert again is not None and overlap(again, DEMO[name]) > 0.7
+    assert again is not None and overlap(again, DEMO[name]) > 0.6
     assert nobody is None
 
 
@@ -165,6 +165,13 @@ def test_extent_of_a_hand_made_mask() -> None:
 
 def test_doubles_and_parts_of_people_are_dropped() -> None:
     person, double = Box(0, 0, 100, 200, 0.9), Box(5, 5, 105, 200, 0.8)
-    arm, neighbour = Box(10, 50, 40, 90, 0.7), Box(60, 0, 160, 200, 0.6)
-    kept = blazepose._distinct([arm, neighbour, double, person], 0.6, 0.9)
+    arm, neighbour = Box(10, 50, 40, 90, 0.95), Box(60, 0, 160, 200, 0.6)
+    kept = blazepose._distinct([arm, neighbour, double, person], 0.6, 0.9, 0.2)
+    # The arm scores a little higher than the person it belongs to, and goes all the same.
     assert kept == [person, neighbour]
+
+
+def test_somebody_before_a_larger_person_stays() -> None:
+    child, adult = Box(20, 90, 60, 200, 0.9), Box(0, 0, 100, 200, 0.6)
+    assert blazepose._distinct([adult, child], 0.6, 0.9, 0.2) == [child, adult]
+    assert blazepose._distinct([], 0.6, 0.9, 0.2) == []
