@@ -75,12 +75,9 @@ def run(arguments: argparse.Namespace) -> int:
     write_report(
         out / "report.html", Report("pear demo", headline, ran, results, meshes=meshes)
     )
-    looked_at = [
-        out / "report.html",
-        *out.glob("*_overlay.*"),
-        *out.glob("*humans.m*"),
-        out / "summary.json",
-    ]
+    files = [Path(f) for step in steps.done for f in step.facts.get("files", [])]
+    shown = [f for f in files if f.stem.endswith("_overlay") or "humans" in f.name]
+    looked_at = [out / "report.html", *shown, out / "summary.json"]
     if arguments.json:
         print(json.dumps(summary, indent=1))
     else:
