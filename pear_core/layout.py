@@ -48,7 +48,11 @@ class Field:
 
 def _fields() -> dict[str, Field]:
     table = (
-        ("pose_6d", (NUM_ROTATIONS, 6), "local rotations, root first; 6D = first two columns of R (a1 xyz, a2 xyz)"),
+        (
+            "pose_6d",
+            (NUM_ROTATIONS, 6),
+            "local rotations, root first; 6D = first two columns of R (a1 xyz, a2 xyz)",
+        ),
         ("hand_scale", (3,), "scale of the hands per axis; predicted, not applied"),
         ("head_scale", (3,), "scale of the FLAME head per axis"),
         ("betas", (NUM_BETAS,), "SMPL-X shape"),

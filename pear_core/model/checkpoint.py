@@ -64,7 +64,9 @@ def save(
     path = Path(path)
     info = CheckpointInfo(model.config, step, body, body_sha256, dict(extra or {}))
     state = {
-        name: value.detach().to("cpu", dtype or value.dtype).contiguous()
+        name: value.detach()
+        .to("cpu", dtype if dtype and value.is_floating_point() else value.dtype)
+        .contiguous()
         for name, value in (model.state_dict() if weights is None else weights).items()
     }
     _check_tensors({n: tuple(v.shape) for n, v in state.items()}, model, path)
@@ -106,7 +108,7 @@ def load(path: str | Path, device: str | torch.device = "cpu") -> tuple[Regresso
             model = Regressor(info.config)
         shapes = {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118
         _check_tensors(shapes, model, path)
-        state = {name: file.get_tensor(name).to(device, torch.float32) for name in shapes}
+        state = {name: file.get_tensor(name).to(device) for name in shapes}
     # Built again on the device: buffers that no checkpoint holds need their values.
     model = Regressor(info.config).to(device)
     model.load_state_dict(state)

@@ -12,6 +12,7 @@ from torch.nn import functional as F
 
 from pear_core.layout import CROP_SIZE, STRIP_WIDTH
 from pear_core.model.presets import ModelConfig
+from pear_core.model.stem import ConvolutionalStem
 
 PATCH, PATCH_PADDING = 16, 2
 GRID = (CROP_SIZE // PATCH, STRIP_WIDTH // PATCH)
@@ -25,7 +26,11 @@ class Vit(nn.Module):
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
         dim = config.dim
-        self.patches = nn.Conv2d(3, dim, PATCH, stride=PATCH, padding=PATCH_PADDING)
+        self.patches: nn.Module = (
+            nn.Conv2d(3, dim, PATCH, stride=PATCH, padding=PATCH_PADDING)
+            if config.stem == "patch"
+            else ConvolutionalStem(dim)
+        )
         self.positions = nn.Parameter(torch.empty(1, TOKENS + 1, dim))
         last = max(config.depth - 1, 1)
         self.blocks = nn.ModuleList(
@@ -38,7 +43,8 @@ class Vit(nn.Module):
     def reset_parameters(self) -> None:
         """Truncated normal 0.02 weights, zero biases, unit norms: the usual start of a ViT."""
         nn.init.trunc_normal_(self.positions, std=0.02)
-        for module in self.modules():
+        embedding = [self.patches] if isinstance(self.patches, nn.Conv2d) else []
+        for module in [*embedding, *self.blocks.modules()]:
             if isinstance(module, nn.Linear | nn.Conv2d):
                 nn.init.trunc_normal_(module.weight, std=0.02)
                 assert module.bias is not None

@@ -24,16 +24,9 @@ _LIKENESS = 0.7
 
 def initialise(regressor: Regressor, shards: Shards, seed: int, pictures: int = 256) -> None:
     """Sets patch embedding, positions and attention of a fresh backbone in place."""
-    rng = np.random.default_rng([seed, 7])
-    images = shards.batch(rng.integers(len(shards), size=pictures))["image"]
-    strip = torch.from_numpy(images).permute(0, 3, 1, 2).to(regressor.mean) / 255
-    patches = cut_patches((strip - regressor.mean) / regressor.std).flatten(0, 1)
     backbone = regressor.backbone
-    weight, bias = whitened(patches, backbone.patches.out_channels)
-    with torch.no_grad():
-        backbone.patches.weight.copy_(weight.view_as(backbone.patches.weight))
-        assert backbone.patches.bias is not None
-        backbone.patches.bias.copy_(bias)
+    if isinstance(backbone.patches, nn.Conv2d):
+        _whiten_patches(regressor, backbone.patches, shards, seed, pictures)
     set_positions(backbone.positions)
     for block in backbone.blocks:
         qkv = block.get_submodule("qkv")
@@ -43,6 +36,20 @@ def initialise(regressor: Regressor, shards: Shards, seed: int, pictures: int = 
             shared = nn.init.orthogonal_(torch.empty(dim, dim), gain=_LIKENESS)
             qkv.weight[:dim] = shared
             qkv.weight[dim : 2 * dim] = shared
+
+
+def _whiten_patches(
+    regressor: Regressor, embedding: nn.Conv2d, shards: Shards, seed: int, pictures: int
+) -> None:
+    rng = np.random.default_rng([seed, 7])
+    images = shards.batch(rng.integers(len(shards), size=pictures))["image"]
+    strip = torch.from_numpy(images).permute(0, 3, 1, 2).to(regressor.mean) / 255
+    patches = cut_patches((strip - regressor.mean) / regressor.std).flatten(0, 1)
+    weight, bias = whitened(patches, embedding.out_channels)
+    with torch.no_grad():
+        embedding.weight.copy_(weight.view_as(embedding.weight))
+        assert embedding.bias is not None
+        embedding.bias.copy_(bias)
 
 
 def whitened(patches: Tensor, channels: int) -> tuple[Tensor, Tensor]:

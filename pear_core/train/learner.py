@@ -75,24 +75,29 @@ class Learner(nn.Module):
         return Prediction(raw, cells, points)
 
     def _tokens(self, strip: Tensor, kept: Tensor | None, half_depth: bool) -> Tensor:
-        """What Vit.forward gives for the kept tokens, without embedding the others."""
+        """What Vit.forward gives for the kept tokens; plain patches are embedded only if kept."""
         backbone = self.regressor.backbone
-        patches = cut_patches(strip)
         positions = (backbone.positions[:, 1:] + backbone.positions[:, :1]).expand(
             len(strip), -1, -1
         )
-        if kept is not None:
-            patches = torch.gather(patches, 1, kept[:, :, None].expand(-1, -1, patches.shape[2]))
-            positions = torch.gather(
-                positions, 1, kept[:, :, None].expand(-1, -1, positions.shape[2])
-            )
         embedding = backbone.patches
-        x = F.linear(patches, embedding.weight.flatten(1), embedding.bias) + positions
+        if isinstance(embedding, nn.Conv2d):
+            patches = _pick(cut_patches(strip), kept)
+            x = F.linear(patches, embedding.weight.flatten(1), embedding.bias)
+        else:
+            x = _pick(embedding(strip).flatten(2).transpose(1, 2), kept)
+        x = x + _pick(positions, kept)
         blocks = list(backbone.blocks)
         for block in blocks[::2] if half_depth else blocks:
             x = block(x)
         out: Tensor = backbone.norm(x)
         return out
+
+
+def _pick(tokens: Tensor, kept: Tensor | None) -> Tensor:
+    if kept is None:
+        return tokens
+    return torch.gather(tokens, 1, kept[:, :, None].expand(-1, -1, tokens.shape[2]))
 
 
 def cut_patches(strip: Tensor) -> Tensor:

@@ -82,4 +82,7 @@ class Average:
         decay = min(self.decay, (1 + step) / (10 + step))
         with torch.no_grad():
             for name, value in module.state_dict().items():
-                self.shadow[name].lerp_(value, 1 - decay)
+                if value.is_floating_point():
+                    self.shadow[name].lerp_(value, 1 - decay)
+                else:
+                    self.shadow[name].copy_(value)

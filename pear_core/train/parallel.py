@@ -29,12 +29,12 @@ def workers() -> int:
 
 
 def average_parameters(module: nn.Module) -> None:
-    """Replaces every parameter by its mean over the workers (which then train on from the same
-    place).
+    """Replaces every parameter and running statistic by its mean over the workers (which then
+    train on from the same place).
     """
     if workers() == 1:
         return
-    parameters = list(module.parameters())
+    parameters = [v for v in module.state_dict().values() if v.is_floating_point()]
     with torch.no_grad():
         flat = torch.cat([p.flatten() for p in parameters])
         dist.all_reduce(flat)

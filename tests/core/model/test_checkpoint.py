@@ -12,7 +12,7 @@ from pear_core.model.checkpoint import CheckpointError
 from pear_core.model.presets import preset
 from pear_core.model.regressor import Regressor
 
-CONFIG = preset("vit_ti", depth=1, dim=24, heads=3, decoder_depth=1, decoder_dim=16)
+CONFIG = preset("vit_ti", depth=1, dim=24, heads=3, decoder_depth=1, decoder_dim=16, stem="patch")
 
 
 @pytest.fixture(scope="module")

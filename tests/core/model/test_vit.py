@@ -72,7 +72,7 @@ def randomised(module: torch.nn.Module, seed: int = 0) -> dict[str, Array]:
 
 @pytest.fixture(scope="module")
 def config():
-    return preset("vit_ti", depth=2, dim=24, heads=3)
+    return preset("vit_ti", depth=2, dim=24, heads=3, stem="patch")
 
 
 def test_backbone_equals_the_slow_derivation(config) -> None:
@@ -131,5 +131,5 @@ def test_stochastic_depth_drops_whole_samples_and_keeps_the_mean() -> None:
 
 
 def test_drop_rate_grows_linearly_with_depth() -> None:
-    vit = Vit(preset("vit_ti", depth=3, drop_path=0.3))
+    vit = Vit(preset("vit_ti", depth=3, drop_path=0.3, stem="patch"))
     assert [b.drop for b in vit.blocks] == pytest.approx([0.0, 0.15, 0.3])

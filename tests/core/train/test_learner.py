@@ -10,10 +10,12 @@ from pear_core.model.regressor import Regressor
 from pear_core.train.learner import Learner
 
 
-@pytest.fixture(scope="module")
-def learner() -> Learner:
+@pytest.fixture(scope="module", params=["patch", "convolutional"])
+def learner(request: pytest.FixtureRequest) -> Learner:
     torch.manual_seed(0)
-    small = preset("vit_ti", depth=4, dim=48, heads=3, decoder_depth=1, decoder_dim=32)
+    small = preset(
+        "vit_ti", depth=4, dim=48, heads=3, decoder_depth=1, decoder_dim=32, stem=request.param
+    )
     learner = Learner(Regressor(small))
     with torch.no_grad():
         for parameter in learner.parameters():

@@ -92,7 +92,6 @@ def test_npz_bytes_depend_on_content_only(tmp_path: Path) -> None:
     assert np.array_equal(back["a"], arrays["a"])
 
 
-
 def test_smplx_package_loads_it_and_agrees(body: Model) -> None:
     torch = pytest.importorskip("torch")
     smplx = pytest.importorskip("smplx")
