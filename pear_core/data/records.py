@@ -40,6 +40,14 @@ SHAPES: dict[str, tuple[tuple[int, ...], str]] = {
 }
 """Field -> shape of one record and type."""
 
+FEATURE_SHAPES: dict[str, tuple[tuple[int, ...], str]] = {
+    "fine": ((192, 88), "float16"),
+    "coarse": ((48, 288), "float16"),
+    "context": ((1152,), "float16"),
+    **{name: shape for name, shape in SHAPES.items() if name != "image"},
+}
+"""The same for records whose picture was replaced by `model.stem.Features`."""
+
 VALID = ("body", "left_hand", "right_hand", "face")
 """Order of the flags in `Record.valid`."""
 

@@ -15,21 +15,38 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pear_core.data.records import SHAPES, Batch, Record, RecordError, stack
+from pear_core.data.records import (
+    FEATURE_SHAPES,
+    SHAPES,
+    Batch,
+    Record,
+    RecordError,
+    stack,
+)
 
-FORMAT = "pear-shard-1"
+FORMAT, FEATURES_FORMAT = "pear-shard-1", "pear-features-1"
+FORMATS = {FORMAT: SHAPES, FEATURES_FORMAT: FEATURE_SHAPES}
 
 
-def write_shard(folder: Path, records: Sequence[Record]) -> None:
-    """Writes records as one shard; replaces nothing (FileExistsError)."""
+def write_shard(folder: Path, records: Sequence[Record], body_sha256: str = "") -> None:
+    """Writes records as one shard; replaces nothing (FileExistsError).
+
+    body_sha256: fingerprint of the body model whose parameters the labels are.
+    """
+    write_arrays(folder, FORMAT, stack(records), body_sha256)
+
+
+def write_arrays(folder: Path, kind: str, arrays: Batch, body_sha256: str) -> None:
+    """Writes a shard of format `kind` from arrays with a leading record axis."""
     if folder.exists():
         raise FileExistsError(folder)
     partial = folder.with_name(f".{folder.name}.{os.getpid()}")
     partial.mkdir(parents=True)
     try:
-        for name, array in stack(records).items():
+        for name, array in arrays.items():
             np.save(partial / f"{name}.npy", array, allow_pickle=False)
-        (partial / "shard.json").write_text(json.dumps({"format": FORMAT, "records": len(records)}))
+        header = {"format": kind, "records": len(arrays["camera"]), "body_sha256": body_sha256}
+        (partial / "shard.json").write_text(json.dumps(header))
         partial.rename(folder)
     except BaseException:
         shutil.rmtree(partial, ignore_errors=True)
@@ -48,11 +65,18 @@ class Shards:
 
     def refresh(self) -> None:
         """Looks again at what is in the folder (a renderer may still be adding to it)."""
-        parts = [_open(part) for part in sorted(self.folder.glob("[!.]*")) if part.is_dir()]
-        if not parts:
+        folders = [part for part in sorted(self.folder.glob("[!.]*")) if part.is_dir()]
+        if not folders:
             raise RecordError(f"{self.folder}: no shards here")
-        ends = np.cumsum([len(part["image"]) for part in parts])
-        self._content = parts, ends
+        headers = [_header(part) for part in folders]
+        for key in ("format", "body_sha256"):
+            found = {header[key] for header in headers} - {""}
+            if len(found) > 1:
+                raise RecordError(f"{self.folder}: shards of several {key}: {sorted(found)}")
+        self.kind = str(headers[0]["format"])
+        self.body_sha256 = max(str(header["body_sha256"]) for header in headers)
+        parts = [_open(part, header) for part, header in zip(folders, headers, strict=True)]
+        self._content = parts, np.cumsum([len(part["camera"]) for part in parts])
 
     def __len__(self) -> int:
         return int(self._content[1][-1])
@@ -67,7 +91,7 @@ class Shards:
         inside = wanted - np.concatenate([[0], ends[:-1]])[part]
         return {
             name: np.stack([parts[p][name][i] for p, i in zip(part, inside, strict=True)])
-            for name in SHAPES
+            for name in FORMATS[self.kind]
         }
 
     def in_order(self, size: int) -> Iterator[dict[str, NDArray[Any]]]:
@@ -76,18 +100,22 @@ class Shards:
             yield self.batch(range(start, min(start + size, len(self))))
 
 
-def _open(folder: Path) -> Batch:
+def _header(folder: Path) -> dict[str, Any]:
     description = folder / "shard.json"
     try:
         header = json.loads(description.read_text())
     except (OSError, ValueError) as error:
         raise RecordError(f"{description}: {error}") from None
-    if header.get("format") != FORMAT:
+    if header.get("format") not in FORMATS:
         raise RecordError(
-            f"{description}: expected format {FORMAT}, found {header.get('format')!r}"
+            f"{description}: expected format {' or '.join(FORMATS)}, found {header.get('format')!r}"
         )
+    return {"body_sha256": "", **header}
+
+
+def _open(folder: Path, header: dict[str, Any]) -> Batch:
     arrays: dict[str, NDArray[Any]] = {}
-    for name, (shape, dtype) in SHAPES.items():
+    for name, (shape, dtype) in FORMATS[header["format"]].items():
         path = folder / f"{name}.npy"
         try:
             array = np.load(path, mmap_mode="r", allow_pickle=False)

@@ -35,10 +35,11 @@ from pear_core.geometry.cameras import project_crop
 from pear_core.geometry.rotations import geodesic_angle
 from pear_core.layout import CROP_SIZE
 from pear_core.model.regressor import Regressor
+from pear_core.model.stem import Features
 from pear_core.train.batches import TrainingBatch, to_tensors
 
-Predictor = Callable[[Tensor], Tensor]
-"""strips [B, 3, 256, 192] in [0, 1] -> raw [B, 935] float32."""
+Predictor = Callable[[Tensor | Features], Tensor]
+"""strips [B, 3, 256, 192] in [0, 1] (or their features) -> raw [B, 935] float32."""
 
 KEYPOINTS = tuple(range(len(SMPLX_JOINTS)))
 """The 2D error is over the 55 kinematic joints that lie in the picture."""
@@ -49,9 +50,12 @@ CUT_BELOW = 12
 def network(regressor: Regressor, bf16: bool = False) -> Predictor:
     """The regressor as a predictor."""
 
-    def predict(strip: Tensor) -> Tensor:
+    def predict(picture: Tensor | Features) -> Tensor:
         with torch.autocast("cpu", torch.bfloat16, enabled=bf16):
-            raw = regressor(strip)
+            if isinstance(picture, Features):
+                raw = regressor.forward_features(picture)
+            else:
+                raw = regressor(picture)
         return torch.as_tensor(raw).float()
 
     return predict
@@ -67,7 +71,7 @@ def mean_pose(batches: Iterable[Batch]) -> Predictor:
         total = raw.sum(dim=0) if not count else total + raw.sum(dim=0)
         count += len(raw)
     answer = (total / max(count, 1)).float()
-    return lambda strip: answer.expand(len(strip), -1)
+    return lambda picture: answer.expand(len(picture), -1)
 
 
 def quick_errors(
@@ -85,7 +89,7 @@ def quick_errors(
             if done >= count:
                 break
             batch = to_tensors(arrays)
-            parameters, camera = decode(predict(batch.strip))
+            parameters, camera = decode(predict(batch.picture))
             joints = ehm(parameters).joints
             own, other = joints[:, list(LSP_JOINTS)], batch.target.joints[:, list(LSP_JOINTS)]
             roots = joints[:, :1], batch.target.joints[:, :1]
@@ -118,7 +122,7 @@ def errors(
     with torch.inference_mode():
         for arrays in shards.in_order(32):
             batch = to_tensors(arrays)
-            parameters, camera = decode(predict(batch.strip))
+            parameters, camera = decode(predict(batch.picture))
             own, target = ehm(parameters), ehm(batch.target.parameters)
             found = body_errors(own.vertices, own.joints, target.vertices, target.joints, parts)
             rotations = parameters.rotations[:, 0], batch.target.parameters.rotations[:, 0]

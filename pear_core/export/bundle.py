@@ -11,6 +11,7 @@ import io
 import json
 import os
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -35,11 +36,15 @@ class ExportError(ValueError):
 
 
 def export_bundle(
-    checkpoint_path: str | Path, body_folder: str | Path, out_dir: str | Path
+    checkpoint_path: str | Path,
+    body_folder: str | Path,
+    out_dir: str | Path,
+    check: Callable[[Path], None] | None = None,
 ) -> Path:
     """Write the bundle folder `out_dir` (its name is the model's), complete or not at all.
 
-    Other files that already lie there (the model card) are kept. Raises CheckpointError,
+    Other files that already lie there (the model card) are kept. check: called with the finished
+    folder before it takes its place; if it raises, nothing changes. Raises CheckpointError,
     BodyFileError, and ExportError where the checkpoint was trained for another body.
     """
     out = Path(out_dir).resolve()
@@ -82,6 +87,8 @@ def export_bundle(
         vertices = len(ehm.assets.smplx.v_template)
         manifest = _manifest(record, part, graphs, vertices, info, ehm.scale_about)
         (part / MANIFEST).write_text(json.dumps(manifest, indent=1) + "\n")
+        if check is not None:
+            check(part)
         _replace(part, out)
     finally:
         shutil.rmtree(part, ignore_errors=True)

@@ -7,7 +7,7 @@ inside what is compared.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 
 import numpy as np
@@ -136,12 +136,17 @@ def parity_report(
     engine: str,
     precision: str = "f32",
     limits: Limits | None = None,
+    batch: int = 32,
 ) -> ParityReport:
-    """Compare an engine with torch on squares [N, 256, 256, 3]; limits: LIMITS[precision].
+    """Compare an engine with torch on squares [N, 256, 256, 3], `batch` at a time.
+
+    limits: LIMITS[precision] unless given.
 
     Raises ValueError where the engine's outputs have other names or shapes.
     """
-    expected, found = torch_outputs(regressor, ehm, squares), candidate(squares)
+    parts = [squares[i : i + batch] for i in range(0, len(squares), batch)]
+    expected = _joined([torch_outputs(regressor, ehm, part) for part in parts])
+    found = _joined([candidate(part) for part in parts])
     for name, value in expected.items():
         if name not in found or found[name].shape != value.shape:
             shape = found[name].shape if name in found else "nothing"
@@ -167,6 +172,10 @@ def parity_report(
         degrees_per_joint=dict(zip(ROTATION_JOINTS, map(float, degrees.mean(axis=0)))),
         limits=limits or LIMITS[precision],
     )
+
+
+def _joined(parts: Sequence[Mapping[str, FloatArray]]) -> dict[str, FloatArray]:
+    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
 
 def geodesic_degrees(first: FloatArray, second: FloatArray) -> FloatArray:

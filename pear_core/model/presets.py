@@ -1,8 +1,8 @@
 """Sizes of the regressor: one frozen config, four presets.
 
 Sources: PEAR facts 3.1, 3.2 and 16 (vit_h, vit_b: published sizes). vit_s and vit_ti are ours: the
-usual small ViT, and a tiny one of two thirds of the usual depth, with a decoder that shrinks along
-and a convolutional stem, which learns from far fewer pictures.
+usual small ViT with a decoder that shrinks along, and a tiny one of half the usual depth on a
+pretrained stem, for training without photographs and without a GPU.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, Literal, get_args
 
 Start = Literal["own", "published"]
-Stem = Literal["patch", "convolutional"]
+Stem = Literal["patch", "blazepose"]
 
 
 @dataclass(frozen=True)
@@ -20,7 +20,7 @@ class ModelConfig:
 
     start: "own" starts at an upright person in the middle of the crop; "published" leaves the pose
     to the checkpoint (its constant is folded into the bias) and starts the camera at (0, 0, 1.5).
-    stem: "patch" is one 16 x 16 convolution (published weights); "convolutional" see `model.stem`.
+    stem: "patch" is one 16 x 16 convolution (published weights); "blazepose" see `model.stem`.
     Raises ConfigError for sizes that do not fit together.
     """
 
@@ -91,18 +91,17 @@ PRESETS: dict[str, ModelConfig] = {
         decoder_dim=384,
         decoder_heads=6,
         decoder_mlp=768,
-        stem="convolutional",
     ),
     "vit_ti": ModelConfig(
         "vit_ti",
-        depth=8,
+        depth=6,
         dim=192,
         heads=3,
         decoder_depth=3,
         decoder_dim=256,
         decoder_heads=4,
         decoder_mlp=512,
-        stem="convolutional",
+        stem="blazepose",
     ),
 }
 

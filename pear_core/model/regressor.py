@@ -5,6 +5,8 @@ Source: PEAR facts 2 and 3. ImageNet normalisation is inside, so nobody can norm
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 
@@ -12,6 +14,7 @@ from pear_core.layout import STRIP_MARGIN, STRIP_WIDTH
 from pear_core.model.decoder import Decoder
 from pear_core.model.heads import Heads
 from pear_core.model.presets import ModelConfig
+from pear_core.model.stem import Features, PretrainedStem
 from pear_core.model.vit import Vit, random_tokens
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
@@ -31,8 +34,24 @@ class Regressor(nn.Module):
         self.decoder = Decoder(config)
         self.heads = Heads(config.decoder_dim, config.start)
         # Not persistent: constants of the method, not of a checkpoint.
-        for name, values in (("mean", IMAGENET_MEAN), ("std", IMAGENET_STD)):
-            self.register_buffer(name, torch.tensor(values).reshape(1, 3, 1, 1), persistent=False)
+        for name in ("mean", "std"):
+            self.register_buffer(name, torch.empty(1, 3, 1, 1), persistent=False)
+        self.set_constants(self.mean.device, self.mean.dtype)
+
+    def set_constants(self, device: torch.device | str, dtype: torch.dtype) -> None:
+        """Mean and deviation of ImageNet (of nothing for the pretrained stem, which takes RGB as it
+        is); needed after weights were assigned to a meta model.
+        """
+        plain = self.config.stem == "blazepose"
+        mean, std = ((0.0,) * 3, (1.0,) * 3) if plain else (IMAGENET_MEAN, IMAGENET_STD)
+        for name, values in (("mean", mean), ("std", std)):
+            setattr(self, name, torch.tensor(values, dtype=dtype, device=device).view(1, 3, 1, 1))
+
+    def _apply(self, *args: Any, **kwargs: Any) -> Regressor:
+        # A cast to float64 must not carry float32's rounding of the constants along.
+        super()._apply(*args, **kwargs)
+        self.set_constants(self.mean.device, self.mean.dtype)
+        return self
 
     def forward(self, strip: Tensor, keep: float | None = None) -> Tensor:
         """Raw output [B, 935] of RGB strips [B, 3, 256, 192] in [0, 1].
@@ -44,6 +63,14 @@ class Regressor(nn.Module):
         kept = None if keep is None else random_tokens(strip.shape[0], keep, strip.device)
         tokens = self.backbone((strip - self.mean) / self.std, kept)
         raw: Tensor = self.heads(self.decoder(tokens))
+        return raw
+
+    def forward_features(self, features: Features) -> Tensor:
+        """Raw output [B, 935] from what the pretrained stem says about strips."""
+        stem = self.backbone.patches
+        if not isinstance(stem, PretrainedStem):
+            raise TypeError(f"{self.config.name} has no pretrained stem")
+        raw: Tensor = self.heads(self.decoder(self.backbone.transform(stem.join(features))))
         return raw
 
     def forward_square(self, square: Tensor) -> Tensor:

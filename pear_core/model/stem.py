@@ -1,74 +1,76 @@
-"""A convolutional stem: residual 3 x 3 convolutions in place of the patch embedding.
+"""A pretrained stem: the transformer's tokens come from a small network that already knows people.
 
-Source: Xiao et al. 2021, "Early convolutions help transformers see better". Trained from scratch on
-few pictures a plain ViT must first discover that neighbouring pixels belong together; here that is
-built in. Published weights have the plain patch convolution.
+PEAR starts from ViTPose-H, 631 M parameters trained on photographs. Small models trained here have
+no such start, no photographs and little compute; the encoder of BlazePose (2.7 M parameters,
+Apache-2.0) takes the place of the patch embedding instead and stays as it is in training.
 """
 
 from __future__ import annotations
 
-import torch
+from dataclasses import dataclass
+
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-WIDTHS = (48, 96)
-"""Channels at strides 4 and 8; at stride 16 they are the width of the transformer."""
+from pear_core.layout import CROP_SIZE, STRIP_MARGIN, STRIP_WIDTH
+from pear_core.model.blazepose import COARSE, CONTEXT, FINE, BlazePoseEncoder
+
+_FINE_STRIDE, _COARSE_STRIDE = 16, 32
+ROWS, COLUMNS = CROP_SIZE // _FINE_STRIDE, STRIP_WIDTH // _FINE_STRIDE
 
 
-class ConvolutionalStem(nn.Module):
-    """Strip [B, 3, H, W], normalised -> features [B, dim, H / 16, W / 16].
+@dataclass(frozen=True)
+class Features:
+    """What the encoder says about strips: fine [B, 192, 88] per token, coarse [B, 48, 288] per 2 x 2
+    tokens, context [B, 1152] per picture; cells row by row.
+    """
 
-    Batch normalisation, not layer normalisation: it folds into the convolutions when exported.
+    fine: Tensor
+    coarse: Tensor
+    context: Tensor
+
+    def __len__(self) -> int:
+        return len(self.fine)
+
+
+class PretrainedStem(nn.Module):
+    """Strip [B, 3, 256, 192], RGB in [0, 1] -> tokens [B, 192, dim].
+
+    The encoder sees the strip in the middle of a black square. Its maps and its vector, each
+    normalised over channels, are projected and added up. Only the projections learn.
     """
 
     def __init__(self, dim: int) -> None:
         super().__init__()
-        quarter, eighth = WIDTHS
-        self.layers = nn.Sequential(
-            *_step(3, quarter, kernel=4, stride=4, padding=0),
-            *_step(quarter, eighth, kernel=3, stride=2, padding=1),
-            Residual(eighth),
-            *_step(eighth, dim, kernel=3, stride=2, padding=1),
-            Residual(dim),
+        self.encoder = BlazePoseEncoder().requires_grad_(False)
+        sizes = {"fine": FINE, "coarse": COARSE, "context": CONTEXT}
+        self.norms = nn.ModuleDict({name: nn.LayerNorm(size) for name, size in sizes.items()})
+        self.projections = nn.ModuleDict(
+            {name: nn.Linear(size, dim) for name, size in sizes.items()}
         )
-        self.out = nn.Conv2d(dim, dim, 1)
-        self.reset_parameters()
-        self.to(memory_format=torch.channels_last)
-
-    def reset_parameters(self) -> None:
-        """He's start for convolutions; residual branches begin as zero."""
-        for module in self.layers.modules():
-            if isinstance(module, nn.Conv2d):
-                nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
-            elif isinstance(module, Residual):
-                nn.init.zeros_(module.norm2.weight)
-        nn.init.trunc_normal_(self.out.weight, std=0.02)
-        assert self.out.bias is not None
-        nn.init.zeros_(self.out.bias)
 
     def forward(self, strip: Tensor) -> Tensor:
-        out: Tensor = self.out(self.layers(strip.to(memory_format=torch.channels_last)))
-        return out
+        return self.join(self.features(strip))
+
+    def features(self, strip: Tensor) -> Features:
+        """The frozen part."""
+        square = F.pad(strip, (STRIP_MARGIN, CROP_SIZE - STRIP_MARGIN - STRIP_WIDTH, 0, 0))
+        fine, coarse, context = self.encoder(square)
+        return Features(_cells(fine, _FINE_STRIDE), _cells(coarse, _COARSE_STRIDE), context)
+
+    def join(self, features: Features) -> Tensor:
+        """The learning part: tokens [B, 192, dim]."""
+        fine, coarse, context = (
+            self.projections[name](self.norms[name](getattr(features, name)))
+            for name in ("fine", "coarse", "context")
+        )
+        half = coarse.transpose(1, 2).unflatten(2, (ROWS // 2, COLUMNS // 2))
+        spread = F.interpolate(half, scale_factor=2.0, mode="nearest").flatten(2).transpose(1, 2)
+        tokens: Tensor = fine + spread + context[:, None]
+        return tokens
 
 
-class Residual(nn.Module):
-    """relu(x + norm(conv(relu(norm(conv(x)))))), 3 x 3, channels kept."""
-
-    def __init__(self, channels: int) -> None:
-        super().__init__()
-        self.conv1 = nn.Conv2d(channels, channels, 3, padding=1, bias=False)
-        self.norm1 = nn.BatchNorm2d(channels)
-        self.conv2 = nn.Conv2d(channels, channels, 3, padding=1, bias=False)
-        self.norm2 = nn.BatchNorm2d(channels)
-
-    def forward(self, x: Tensor) -> Tensor:
-        branch = self.norm2(self.conv2(F.relu(self.norm1(self.conv1(x)))))
-        return F.relu(x + branch)
-
-
-def _step(channels: int, out: int, kernel: int, stride: int, padding: int) -> list[nn.Module]:
-    return [
-        nn.Conv2d(channels, out, kernel, stride, padding, bias=False),
-        nn.BatchNorm2d(out),
-        nn.ReLU(),
-    ]
+def _cells(maps: Tensor, stride: int) -> Tensor:
+    """The strip's columns of square maps [B, C, H, W] as [B, cells, C]."""
+    first, last = STRIP_MARGIN // stride, (STRIP_MARGIN + STRIP_WIDTH) // stride
+    return maps[..., first:last].flatten(2).transpose(1, 2)

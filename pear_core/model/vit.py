@@ -12,7 +12,7 @@ from torch.nn import functional as F
 
 from pear_core.layout import CROP_SIZE, STRIP_WIDTH
 from pear_core.model.presets import ModelConfig
-from pear_core.model.stem import ConvolutionalStem
+from pear_core.model.stem import PretrainedStem
 
 PATCH, PATCH_PADDING = 16, 2
 GRID = (CROP_SIZE // PATCH, STRIP_WIDTH // PATCH)
@@ -29,7 +29,7 @@ class Vit(nn.Module):
         self.patches: nn.Module = (
             nn.Conv2d(3, dim, PATCH, stride=PATCH, padding=PATCH_PADDING)
             if config.stem == "patch"
-            else ConvolutionalStem(dim)
+            else PretrainedStem(dim)
         )
         self.positions = nn.Parameter(torch.empty(1, TOKENS + 1, dim))
         last = max(config.depth - 1, 1)
@@ -43,16 +43,27 @@ class Vit(nn.Module):
     def reset_parameters(self) -> None:
         """Truncated normal 0.02 weights, zero biases, unit norms: the usual start of a ViT."""
         nn.init.trunc_normal_(self.positions, std=0.02)
-        embedding = [self.patches] if isinstance(self.patches, nn.Conv2d) else []
-        for module in [*embedding, *self.blocks.modules()]:
+        learning = [m for m in self.modules() if m not in set(self._frozen())]
+        for module in learning:
             if isinstance(module, nn.Linear | nn.Conv2d):
                 nn.init.trunc_normal_(module.weight, std=0.02)
                 assert module.bias is not None
                 nn.init.zeros_(module.bias)
 
+    def _frozen(self) -> list[nn.Module]:
+        return (
+            list(self.patches.encoder.modules()) if isinstance(self.patches, PretrainedStem) else []
+        )
+
     def forward(self, strip: Tensor, kept: Tensor | None = None) -> Tensor:
         """Tokens [B, 192, dim]; with `kept` [B, K] (training only) just those, [B, K, dim]."""
-        x = self.patches(strip).flatten(2).transpose(1, 2)
+        x = self.patches(strip)
+        if x.ndim == 4:
+            x = x.flatten(2).transpose(1, 2)
+        return self.transform(x, kept)
+
+    def transform(self, x: Tensor, kept: Tensor | None = None) -> Tensor:
+        """What follows the embedding [B, 192, dim]: positions, blocks, norm."""
         x = x + (self.positions[:, 1:] + self.positions[:, :1])
         if kept is not None:
             x = torch.gather(x, 1, kept[:, :, None].expand(-1, -1, x.shape[2]))

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -18,25 +18,36 @@ from torch import Tensor
 
 from pear_core.body.parameters import BodyParameters
 from pear_core.data.augment import mirror, recolour, turned
-from pear_core.data.records import Batch
+from pear_core.data.records import Batch, RecordError
 from pear_core.data.shards import Shards
 from pear_core.losses.total import Target
+from pear_core.model.stem import Features
 
 
 @dataclass(frozen=True)
 class TrainingBatch:
-    """strip [B, 3, 256, 192] in [0, 1]; surface [B, 64, 48, 5] bytes; target: everything else."""
+    """picture: strip [B, 3, 256, 192] in [0, 1] or what the stem says about it; surface
+    [B, 64, 48, 5] bytes; target: everything else.
+    """
 
-    strip: Tensor
+    picture: Tensor | Features
     surface: Tensor
     target: Target
 
+    @property
+    def strip(self) -> Tensor:
+        """The picture, where it is one."""
+        if isinstance(self.picture, Features):
+            raise RecordError("these records hold features, not pictures")
+        return self.picture
+
     def __len__(self) -> int:
-        return len(self.strip)
+        return len(self.picture)
 
     def __getitem__(self, part: slice) -> TrainingBatch:
         plain = {f.name: getattr(self.target, f.name)[part] for f in fields(Target)}
-        return TrainingBatch(self.strip[part], self.surface[part], Target(**plain))
+        picture = _mapped(self.picture, lambda value: value[part])
+        return TrainingBatch(picture, self.surface[part], Target(**plain))
 
     def to(self, device: str) -> TrainingBatch:
         """The same batch on another device."""
@@ -44,9 +55,16 @@ class TrainingBatch:
         plain = {f.name: getattr(labels, f.name) for f in fields(Target) if f.name != "parameters"}
         moved = {name: value.to(device) for name, value in plain.items()}
         parameters = labels.parameters.map(lambda value: value.to(device))
+        picture = _mapped(self.picture, lambda value: value.to(device))
         return TrainingBatch(
-            self.strip.to(device), self.surface.to(device), Target(parameters=parameters, **moved)
+            picture, self.surface.to(device), Target(parameters=parameters, **moved)
         )
+
+
+def _mapped(picture: Tensor | Features, change: Callable[[Tensor], Tensor]) -> Tensor | Features:
+    if isinstance(picture, Features):
+        return Features(change(picture.fine), change(picture.coarse), change(picture.context))
+    return change(picture)
 
 
 def to_tensors(batch: Batch) -> TrainingBatch:
@@ -63,8 +81,12 @@ def to_tensors(batch: Batch) -> TrainingBatch:
     )
     names = ("camera", "joints", "keypoints", "confidence", "valid")
     target = Target(parameters, *(tensor(name) for name in names))
-    strip = tensor("image").permute(0, 3, 1, 2).float() / 255
-    return TrainingBatch(strip, tensor("surface"), target)
+    picture: Tensor | Features
+    if "image" in batch:
+        picture = tensor("image").permute(0, 3, 1, 2).float() / 255
+    else:
+        picture = Features(*(tensor(name).float() for name in ("fine", "coarse", "context")))
+    return TrainingBatch(picture, tensor("surface"), target)
 
 
 def draw_batch(
@@ -76,16 +98,25 @@ def draw_batch(
     expression_mirror: NDArray[np.int64],
     worker: int = 0,
 ) -> dict[str, NDArray[Any]]:
-    """The batch of one step: random records, turned and recoloured, mirrored all with probability
-    flip.
+    """The batch of one step: random records; pictures turned and recoloured, mirrored all with
+    probability flip (features were computed from such pictures).
     """
     rng = np.random.default_rng([seed, step, worker])
     batch = shards.batch(rng.integers(len(shards), size=size))
+    if "image" not in batch:
+        return batch
+    return augmented(rng, batch, flip, expression_mirror)
+
+
+def augmented(
+    rng: np.random.Generator, batch: Batch, flip: float, expression_mirror: NDArray[np.int64]
+) -> dict[str, NDArray[Any]]:
+    """Pictures with labels, turned and recoloured, mirrored all with probability flip."""
     if rng.random() < flip:
         batch = mirror(batch, expression_mirror)
-    batch = turned(rng, batch)
-    batch["image"] = recolour(rng, batch["image"])
-    return batch
+    changed = turned(rng, batch)
+    changed["image"] = recolour(rng, changed["image"])
+    return changed
 
 
 def prefetched(

@@ -33,6 +33,8 @@ class TrainConfig:
     body: str = "models/free_body"
     out: str = "out/train/vit_ti"
     model: str = "vit_ti"
+    encoder: str = "models/detector/pose_landmark.onnx"
+    """Weights of the pretrained stem, for models that have one."""
     start: str = ""
     """state.pt or model.safetensors whose weights a new run starts from."""
     steps: int = 6000

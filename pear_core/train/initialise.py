@@ -7,12 +7,16 @@ strength from the first step; queries equal to keys make attention begin between
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from pear_core.data.shards import Shards
+from pear_core.model.blazepose import load_encoder
 from pear_core.model.regressor import Regressor
+from pear_core.model.stem import PretrainedStem
 from pear_core.model.vit import GRID
 from pear_core.train.learner import cut_patches
 
@@ -22,10 +26,17 @@ _RIDGE = 3e-3
 _LIKENESS = 0.7
 
 
-def initialise(regressor: Regressor, shards: Shards, seed: int, pictures: int = 256) -> None:
-    """Sets patch embedding, positions and attention of a fresh backbone in place."""
+def initialise(
+    regressor: Regressor, shards: Shards, seed: int, encoder: Path, pictures: int = 256
+) -> None:
+    """Sets patch embedding or stem, positions and attention of a fresh backbone in place.
+
+    encoder: the ONNX file of the pretrained stem's weights (see `model.blazepose`).
+    """
     backbone = regressor.backbone
-    if isinstance(backbone.patches, nn.Conv2d):
+    if isinstance(backbone.patches, PretrainedStem):
+        backbone.patches.encoder.load_state_dict(load_encoder(encoder).state_dict())
+    elif isinstance(backbone.patches, nn.Conv2d):
         _whiten_patches(regressor, backbone.patches, shards, seed, pictures)
     set_positions(backbone.positions)
     for block in backbone.blocks:

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from pear_core.model.regressor import Regressor
+from pear_core.model.stem import Features, PretrainedStem
 from pear_core.model.vit import GRID, PATCH, PATCH_PADDING
 from pear_core.train.auxiliary import CELLS, KINDS, VALUES, VOTED, count_votes
 
@@ -51,21 +52,22 @@ class Learner(nn.Module):
 
     def forward(
         self,
-        strip: Tensor,
+        picture: Tensor | Features,
         kept: Tensor | None,
         bf16: bool,
         half_depth: bool = False,
         apart: bool = False,
     ) -> Prediction:
-        """strip [B, 3, 256, 192] in [0, 1]; kept: see tokens.choose_tokens.
+        """picture: strip [B, 3, 256, 192] in [0, 1], or what the stem's frozen part says about it.
 
-        half_depth: leaves out every second backbone block (the identity until trained).
-        apart: the output's gradient stops at the tokens, so that only the auxiliary heads shape the
-        backbone.
+        kept: see tokens.choose_tokens. half_depth: leaves out every second backbone block (the
+        identity until trained). apart: the output's gradient stops at the tokens, so that only the
+        auxiliary heads shape the backbone.
         """
         net = self.regressor
-        with torch.autocast(strip.device.type, torch.bfloat16, enabled=bf16):
-            tokens = self._tokens((strip - net.mean) / net.std, kept, half_depth)
+        device = net.mean.device.type
+        with torch.autocast(device, torch.bfloat16, enabled=bf16):
+            tokens = self._tokens(picture, kept, half_depth)
             vector = net.decoder(tokens.detach() if apart else tokens)
             cells = self.surface_head(tokens)
             votes = self.vote_head(tokens)
@@ -74,19 +76,19 @@ class Learner(nn.Module):
         points = count_votes(votes.float().unflatten(-1, (len(VOTED), 4)), kept)
         return Prediction(raw, cells, points)
 
-    def _tokens(self, strip: Tensor, kept: Tensor | None, half_depth: bool) -> Tensor:
+    def _tokens(self, picture: Tensor | Features, kept: Tensor | None, half_depth: bool) -> Tensor:
         """What Vit.forward gives for the kept tokens; plain patches are embedded only if kept."""
-        backbone = self.regressor.backbone
-        positions = (backbone.positions[:, 1:] + backbone.positions[:, :1]).expand(
-            len(strip), -1, -1
-        )
+        net, backbone = self.regressor, self.regressor.backbone
         embedding = backbone.patches
-        if isinstance(embedding, nn.Conv2d):
-            patches = _pick(cut_patches(strip), kept)
-            x = F.linear(patches, embedding.weight.flatten(1), embedding.bias)
+        if isinstance(embedding, PretrainedStem):
+            known = picture if isinstance(picture, Features) else embedding.features(picture)
+            x = _pick(embedding.join(known), kept)
         else:
-            x = _pick(embedding(strip).flatten(2).transpose(1, 2), kept)
-        x = x + _pick(positions, kept)
+            assert isinstance(embedding, nn.Conv2d) and isinstance(picture, Tensor)
+            patches = _pick(cut_patches((picture - net.mean) / net.std), kept)
+            x = F.linear(patches, embedding.weight.flatten(1), embedding.bias)
+        positions = backbone.positions[:, 1:] + backbone.positions[:, :1]
+        x = x + _pick(positions.expand(len(x), -1, -1), kept)
         blocks = list(backbone.blocks)
         for block in blocks[::2] if half_depth else blocks:
             x = block(x)

@@ -16,10 +16,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from torch import Tensor
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from pear_core.body.ehm import Ehm
 from pear_core.body.parameters import decode
+from pear_core.data.records import RecordError
 from pear_core.data.shards import Shards
 from pear_core.evaluate.synthetic import quick_errors
 from pear_core.losses.total import total_loss
@@ -65,14 +67,17 @@ def train_step(run: Run, ehm: Ehm, batch: TrainingBatch, config: TrainConfig) ->
     if share < 1 and config.whole_every > 0 and run.step % config.whole_every == 0:
         share, batch = 1.0, batch[: max(1, len(batch) // 4)]
     kept = choose_tokens(batch.surface[..., 0], share, config.guided, generator)
-    strip = plainer(batch.strip, batch.surface[..., 0], run.progress, config.plain, generator)
-    batch = replace(batch, strip=strip).to(config.device)
+    if isinstance(batch.picture, Tensor):
+        kind = batch.surface[..., 0]
+        strip = plainer(batch.picture, kind, run.progress, config.plain, generator)
+        batch = replace(batch, picture=strip)
+    batch = batch.to(config.device)
     kept = None if kept is None else kept.to(config.device)
     # The flash kernel's backward is slow on CPUs; plain products are a fifth faster per step.
-    with sdpa_kernel(SDPBackend.MATH) if batch.strip.device.type == "cpu" else nullcontext():
+    with sdpa_kernel(SDPBackend.MATH) if config.device == "cpu" else nullcontext():
         half_depth = run.progress < config.half_depth
         apart = run.progress < config.apart
-        prediction = run.learner(batch.strip, kept, config.bf16, half_depth, apart)
+        prediction = run.learner(batch.picture, kept, config.bf16, half_depth, apart)
     parameters, camera = decode(prediction.raw)
     # Kinematics stay in float32: in bf16 they are wrong by a centimetre.
     joints = ehm(parameters).joints
@@ -118,13 +123,18 @@ def train(config: TrainConfig, body_sha256: str = "") -> Run:
     judge = Ehm.from_folder(config.body).restricted(np.zeros(0, dtype=np.int64))
     ehm = deepcopy(judge).to(config.device)
     shards = Shards(Path(config.data))
+    if body_sha256 and shards.body_sha256 not in ("", body_sha256):
+        raise RecordError(
+            f"{config.data}: labels of another body, expected {body_sha256[:12]}, "
+            f"found {shards.body_sha256[:12]}"
+        )
     run = new_run(config)
     if (out / STATE).exists():
         load_state(out / STATE, run, config)
     elif config.start:
         start_from(Path(config.start), run)
     else:
-        initialise(run.learner.regressor, shards, config.seed)
+        initialise(run.learner.regressor, shards, config.seed, Path(config.encoder))
         run.average = Average(run.learner, config.ema)
     validation = Path(config.validation)
     held_out = Shards(validation) if validation.exists() else None

@@ -1,4 +1,4 @@
-"""`pear export`: a trained checkpoint to the bundle that engines run. Needs torch."""
+"""`pear export`: a trained checkpoint to the bundle that engines run, proven. Needs torch."""
 
 from __future__ import annotations
 
@@ -20,11 +20,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Write the bundle."""
+    """Write the bundle and compare every engine with torch; beyond the limits nothing is kept."""
     import json
+    import sys
 
     from pear_ros.assets import body_dir
+    from pear_ros.cli.parity import REPORT, check
     from pear_ros.problems import PearError
+
+    def say(text: str) -> None:
+        print(text, file=sys.stderr if arguments.json else sys.stdout)
 
     body = body_dir(arguments.body)
     try:
@@ -35,16 +40,14 @@ def run(arguments: argparse.Namespace) -> int:
             expected="pip install 'pear-ros[export]'",
         ) from None
     try:
-        folder = export_bundle(arguments.checkpoint, body, arguments.out)
+        folder = export_bundle(arguments.checkpoint, body, arguments.out, check(body, say))
     except (ValueError, OSError) as error:
         raise PearError("cannot export", where=arguments.checkpoint, found=str(error)) from None
     files = sorted(Path(folder).iterdir())
     if arguments.json:
-        print(
-            json.dumps(
-                {"command": "export", "ok": True, "files": [str(f) for f in files]}, indent=1
-            )
-        )
+        parity = json.loads((Path(folder) / REPORT).read_text())
+        record = {"command": "export", "ok": True, "files": [str(f) for f in files]}
+        print(json.dumps(record | {"parity": parity}, indent=1))
     else:
         print("Look at:")
         print("\n".join(f"  {f.stat().st_size / 1e6:9.3f} MB  {f}" for f in files))

@@ -14,6 +14,7 @@ from pathlib import Path
 import torch
 from rich.progress import Progress
 
+from pear_core.body.fingerprint import body_fingerprint
 from pear_core.data.shards import write_shard
 from pear_core.data.synthetic.studio import Studio
 
@@ -39,7 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         for i in range(-(-options.count // options.shard))
     }
     missing = [i for i in names if i % parts == part and not names[i].exists()]
-    studio = Studio(options.body, options.seed)
+    studio, fingerprint = Studio(options.body, options.seed), body_fingerprint(options.body)
     start, done = time.monotonic(), 0
     with Progress(transient=True, disable=not sys.stderr.isatty()) as progress:
         task = progress.add_task("rendering", total=len(missing) * options.shard)
@@ -50,7 +51,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             for chunk in range(first, last, CHUNK):
                 records += studio.batch(range(chunk, min(chunk + CHUNK, last)))
                 progress.update(task, completed=done + len(records))
-            write_shard(names[shard], records)
+            write_shard(names[shard], records, fingerprint)
             done += len(records)
     seconds = time.monotonic() - start
     print(

@@ -29,15 +29,15 @@ def test_published_parameter_counts(name: str) -> None:
 def test_own_presets_have_the_usual_small_and_tiny_sizes() -> None:
     sizes = {n: (c.dim, c.depth, c.heads, c.mlp_dim) for n, c in PRESETS.items()}
     assert sizes["vit_s"] == (384, 12, 6, 1536)
-    assert sizes["vit_ti"] == (192, 8, 3, 768)
+    assert sizes["vit_ti"] == (192, 6, 3, 768)
     assert {n: c.stem for n, c in PRESETS.items()} == {
-        "vit_h": "patch", "vit_b": "patch", "vit_s": "convolutional", "vit_ti": "convolutional",
+        "vit_h": "patch", "vit_b": "patch", "vit_s": "patch", "vit_ti": "blazepose",
     }  # fmt: skip
     # The published decoder is 6 % of its backbone (vit_h) to 42 % (vit_b); ours stay near it.
     for name in ("vit_s", "vit_ti"):
         with torch.device("meta"):
             model = Regressor(PRESETS[name])
-        assert 0.06 < count(model.decoder) / count(model.backbone) < 0.5
+        assert 0.06 < count(model.decoder) / count(model.backbone) < 0.42
 
 
 @pytest.mark.parametrize("name", sorted(PRESETS))

@@ -1,69 +1,56 @@
-"""The convolutional stem against convolutions written out in numpy."""
+"""The pretrained stem: where its cells lie, what learns, what a token is made of."""
 
 from __future__ import annotations
 
-import numpy as np
+import pytest
 import torch
-from numpy.typing import NDArray
 
-from pear_core.model.stem import ConvolutionalStem
-
-Array = NDArray[np.float64]
+from pear_core.model.stem import Features, PretrainedStem
 
 
-def convolve(x: Array, weight: Array, stride: int, padding: int) -> Array:
-    """x (C, H, W) with weight (O, C, k, k), by the definition."""
-    x = np.pad(x, ((0, 0), (padding, padding), (padding, padding)))
-    size = weight.shape[2]
-    windows = np.lib.stride_tricks.sliding_window_view(x, (size, size), axis=(1, 2))
-    return np.einsum("chwij,ocij->ohw", windows[:, ::stride, ::stride], weight)
-
-
-def normalise(x: Array, p: dict[str, Array], name: str) -> Array:
-    mean, var, scale, shift = (
-        p[f"{name}.{key}"][:, None, None]
-        for key in ("running_mean", "running_var", "weight", "bias")
-    )
-    return (x - mean) / np.sqrt(var + 1e-5) * scale + shift
-
-
-def relu(x: Array) -> Array:
-    return np.maximum(x, 0)
-
-
-def residual(x: Array, p: dict[str, Array], name: str) -> Array:
-    branch = convolve(x, p[f"{name}.conv1.weight"], 1, 1)
-    branch = convolve(relu(normalise(branch, p, f"{name}.norm1")), p[f"{name}.conv2.weight"], 1, 1)
-    return relu(x + normalise(branch, p, f"{name}.norm2"))
-
-
-def test_stem_matches_convolutions_by_definition() -> None:
+@pytest.fixture(scope="module")
+def stem() -> PretrainedStem:
     torch.manual_seed(0)
-    stem = ConvolutionalStem(24).double().eval()
-    with torch.no_grad():
-        for name, value in stem.state_dict().items():
-            if name.endswith(("running_var", "norm2.weight")):
-                value.uniform_(0.5, 2.0)
-            elif value.is_floating_point():
-                value.normal_(0.0, 0.2)
-    p = {name: value.numpy() for name, value in stem.state_dict().items()}
-    strip = np.random.default_rng(1).normal(size=(3, 64, 48))
+    return PretrainedStem(5).eval()
 
-    x = relu(normalise(convolve(strip, p["layers.0.weight"], 4, 0), p, "layers.1"))
-    x = relu(normalise(convolve(x, p["layers.3.weight"], 2, 1), p, "layers.4"))
-    x = residual(x, p, "layers.6")
-    x = relu(normalise(convolve(x, p["layers.7.weight"], 2, 1), p, "layers.8"))
-    x = residual(x, p, "layers.10")
-    expected = convolve(x, p["out.weight"], 1, 0) + p["out.bias"][:, None, None]
 
+def test_cells_are_those_of_the_strip_in_a_black_square(stem: PretrainedStem) -> None:
+    strip = torch.rand(1, 3, 256, 192)
+    square = torch.zeros(1, 3, 256, 256)
+    square[..., 32:224] = strip
     with torch.inference_mode():
-        found = stem(torch.from_numpy(strip)[None])[0].numpy()
-    assert found.shape == (24, 4, 3)
-    np.testing.assert_allclose(found, expected, atol=1e-9)
+        fine, coarse, context = stem.encoder(square)
+        found = stem.features(strip)
+    # Columns 32..223 are columns 2..13 of cells of 16 pixels, and 1..6 of cells of 32.
+    for token in (0, 11, 12, 191):
+        row, column = divmod(token, 12)
+        torch.testing.assert_close(found.fine[0, token], fine[0, :, row, 2 + column])
+    for cell in (0, 5, 6, 47):
+        row, column = divmod(cell, 6)
+        torch.testing.assert_close(found.coarse[0, cell], coarse[0, :, row, 1 + column])
+    torch.testing.assert_close(found.context, context)
 
 
-def test_residual_branches_begin_as_zero() -> None:
-    torch.manual_seed(0)
-    stem = ConvolutionalStem(24).eval()
-    x = torch.rand(1, 24, 4, 3)
-    torch.testing.assert_close(stem.layers[10](x), x)
+def test_a_token_is_the_sum_of_three_projections(stem: PretrainedStem) -> None:
+    features = Features(torch.randn(1, 192, 88), torch.randn(1, 48, 288), torch.randn(1, 1152))
+    with torch.inference_mode():
+        tokens = stem.join(features)
+        token = 7 * 12 + 5  # row 7, column 5: coarse cell row 3, column 2
+        parts = {
+            "fine": features.fine[0, token],
+            "coarse": features.coarse[0, 3 * 6 + 2],
+            "context": features.context[0],
+        }
+        expected = torch.zeros(5)
+        for name, part in parts.items():
+            centred = part - part.mean()
+            normal = centred / (centred.square().mean() + 1e-5).sqrt()
+            layer = stem.projections[name]
+            expected += layer.weight @ normal + layer.bias  # type: ignore[operator]
+    assert tokens.shape == (1, 192, 5)
+    torch.testing.assert_close(tokens[0, token], expected, atol=1e-5, rtol=1e-5)
+
+
+def test_only_the_projections_learn(stem: PretrainedStem) -> None:
+    learning = {n.split(".")[0] for n, p in stem.named_parameters() if p.requires_grad}
+    assert learning == {"norms", "projections"}

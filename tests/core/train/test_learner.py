@@ -10,7 +10,7 @@ from pear_core.model.regressor import Regressor
 from pear_core.train.learner import Learner
 
 
-@pytest.fixture(scope="module", params=["patch", "convolutional"])
+@pytest.fixture(scope="module", params=["patch", "blazepose"])
 def learner(request: pytest.FixtureRequest) -> Learner:
     torch.manual_seed(0)
     small = preset(
