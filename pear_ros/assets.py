@@ -72,7 +72,7 @@ def model_dir(name: str = DEFAULT_MODEL) -> Path:
 def body_dir(name: str = DEFAULT_BODY) -> Path:
     """Folder of body model files (SMPL-X, FLAME formats), by name or path. Raises PearError."""
     given = Path(name).expanduser()
-    return given if len(given.parts) > 1 and given.is_dir() else find(name)
+    return given if (given / _BODY).is_file() else find(name)
 
 
 def bundles() -> list[Path]:

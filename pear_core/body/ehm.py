@@ -186,7 +186,8 @@ class Ehm(nn.Module):
         self._float("head_regressor", regressor[:, ids])
 
     def _float(self, name: str, array: FloatArray) -> None:
-        self.register_buffer(name, torch.tensor(array, dtype=torch.float32), persistent=False)
+        values = torch.tensor(array, dtype=torch.get_default_dtype())
+        self.register_buffer(name, values, persistent=False)
 
     def _index(self, name: str, array: IndexArray) -> None:
         self.register_buffer(name, torch.tensor(array, dtype=torch.int64), persistent=False)

@@ -60,7 +60,7 @@ class Landmarks(nn.Module):
         ):
             where = torch.from_numpy(position[triangles])
             self.register_buffer(f"{name}_triangles", where, persistent=False)
-            weights = torch.tensor(bary, dtype=torch.float32)
+            weights = torch.tensor(bary, dtype=torch.get_default_dtype())
             self.register_buffer(f"{name}_bary", weights, persistent=False)
 
     def forward(self, vertices: Tensor, rotations: Tensor) -> Tensor:

@@ -1,5 +1,8 @@
 """Linear blend skinning: batched, differentiable, float32 or float64, no control flow.
 
+Like torch's own modules, models are built in torch's default type: under float64 they hold a file's
+constants to the last digit, while `.double()` of a float32 model holds their roundings.
+
 Shape and pose blend shapes are stored as [columns, vertices * 3] with the all-zero columns left
 out, so that a model that lacks pose correctives (the free body) or most shape columns pays nothing
 for them.
@@ -124,4 +127,4 @@ def folded(joint_regressor: FloatArray, directions: FloatArray) -> FloatArray:
 
 
 def _float(array: FloatArray) -> Tensor:
-    return torch.from_numpy(np.ascontiguousarray(array, dtype=np.float32))
+    return torch.from_numpy(np.ascontiguousarray(array)).to(torch.get_default_dtype())

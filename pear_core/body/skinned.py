@@ -42,7 +42,8 @@ class SkinnedModel(nn.Module):
         self.skin = Skin(file.posedirs[ids], file.weights[ids])
         joints = folded(file.joint_regressor, file.v_template)
         for name, array in (("template", file.v_template[ids]), ("joint_template", joints)):
-            self.register_buffer(name, torch.tensor(array, dtype=torch.float32), persistent=False)
+            values = torch.tensor(array, dtype=torch.get_default_dtype())
+            self.register_buffer(name, values, persistent=False)
 
     def shaped(self, shape: Tensor, expression: Tensor) -> Tensor:
         """Vertices of the rest pose [B, V, 3]."""

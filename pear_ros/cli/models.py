@@ -22,7 +22,10 @@ def run(arguments: argparse.Namespace) -> int:
     from pear_ros import assets
 
     entries = [describe(folder, "model", arguments.verify) for folder in assets.bundles()]
-    entries += [describe(folder, "body", arguments.verify) for folder in assets.bodies()]
+    entries += [
+        describe(folder, "body", arguments.verify, _body_record(folder))
+        for folder in assets.bodies()
+    ]
     entries += [
         describe(folder, "detector", arguments.verify, "provenance.json")
         for folder in assets.detectors()
@@ -43,6 +46,12 @@ def run(arguments: argparse.Namespace) -> int:
             print("nothing is installed; looked in")
             print("\n".join(f"  {folder}" for folder in assets.search_path()))
     return 1 if broken else 0
+
+
+def _body_record(folder: Path) -> str:
+    """Imported bodies (`pear assets import`) have a record of their own."""
+    imported = "imported.json"
+    return imported if (folder / imported).is_file() else "manifest.json"
 
 
 def describe(

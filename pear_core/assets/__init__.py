@@ -1,0 +1,1 @@
+"""Licensed model files (SMPL-X, FLAME and what goes with them): found, checked, converted once."""
