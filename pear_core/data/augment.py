@@ -13,30 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
-from pear_core.anatomy import EHM_JOINTS, SMPLX_MIRROR, mirrored
+from pear_core.anatomy import EHM_MIRROR, SMPLX_MIRROR
 from pear_core.data.records import SURFACE_SHAPE, SURFACE_STRIDE, Batch
 from pear_core.layout import CROP_SIZE, STRIP_MARGIN, STRIP_WIDTH
 
 
-def _face_mirror() -> dict[int, int]:
-    """iBUG landmark -> its mirror image."""
-    sums = {16: range(17), 43: range(17, 27), 66: range(31, 36), 81: (36, 45, 37, 44, 38, 43, 39,
-    42),
-            87: (40, 47, 41, 46), 102: range(48, 55), 114: range(55, 60), 124: range(60, 65),
-            132: range(65, 68)}  # fmt: skip
-    table = {i: total - i for total, members in sums.items() for i in members}
-    return table | {i: i for i in range(27, 31)}
-
-
-def _joint_mirror() -> NDArray[np.int64]:
-    out = mirrored(EHM_JOINTS)
-    for landmark, other in _face_mirror().items():
-        out[EHM_JOINTS.index(f"face_{landmark}")] = EHM_JOINTS.index(f"face_{other}")
-    return out
-
-
-JOINT_MIRROR: NDArray[np.int64] = _joint_mirror()
-"""For each of the 145 joints its mirror image."""
 _ROTATIONS = [*range(22), *range(25, 55)]
 ROTATION_MIRROR: NDArray[np.int64] = np.array(
     [_ROTATIONS.index(int(SMPLX_MIRROR[j])) for j in _ROTATIONS]
@@ -67,11 +48,11 @@ def mirror(batch: Batch, expression_mirror: NDArray[np.int64]) -> dict[str, NDAr
     camera = batch["camera"].copy()
     camera[:, 0] = 2 / (CROP_SIZE * camera[:, 2]) - camera[:, 0]
     out["camera"] = camera
-    out["joints"] = batch["joints"][:, JOINT_MIRROR] * _FLIP_POINT
-    keypoints = batch["keypoints"][:, JOINT_MIRROR].copy()
+    out["joints"] = batch["joints"][:, EHM_MIRROR] * _FLIP_POINT
+    keypoints = batch["keypoints"][:, EHM_MIRROR].copy()
     keypoints[..., 0] = (CROP_SIZE - 1) / CROP_SIZE - keypoints[..., 0]
     out["keypoints"] = keypoints
-    out["confidence"] = batch["confidence"][:, JOINT_MIRROR]
+    out["confidence"] = batch["confidence"][:, EHM_MIRROR]
     out["valid"] = batch["valid"][:, [0, 2, 1, 3]]
     return out
 

@@ -10,7 +10,26 @@ import torch
 from torch import Tensor
 from torch.nn.functional import grid_sample
 
-from pear_core.layout import CROP_SIZE
+from pear_core.layout import CROP_SCALE, CROP_SIZE
+
+
+def published_square(
+    boxes: Tensor, width: int, height: int, scale: float = CROP_SCALE
+) -> tuple[Tensor, Tensor]:
+    """Crops [..., 3] of detector boxes [..., 4] = x0, y0, x1, y1 as the published script cuts them.
+
+    A box that begins left of or above the picture is moved inward at its full size, not clipped;
+    what then lies beyond the last pixel is cut off. Lengths count from the first pixel to the last
+    (minus one). The second tensor [...] says where there is a crop: none for an empty box or one
+    beside the picture, whose crop is zeros. Source: PEAR facts 2 and 16.4.
+    """
+    size, last = boxes[..., 2:] - boxes[..., :2], boxes.new_tensor([width - 1, height - 1])
+    low = boxes[..., :2].clamp(min=0)
+    high = torch.minimum(low + (size - 1).clamp(min=0), last)
+    usable = (torch.isfinite(boxes).all(dim=-1)) & ((size > 0) & (high > low)).all(dim=-1)
+    side = scale * (high - low).amax(dim=-1, keepdim=True)
+    crops = torch.cat(((low + high) / 2, side), dim=-1)
+    return torch.where(usable[..., None], crops, 0.0), usable
 
 
 def image_from_crop(crop: Tensor, size: int = CROP_SIZE) -> Tensor:

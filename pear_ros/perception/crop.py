@@ -30,9 +30,9 @@ def square_crop(
 ) -> Crop:
     """The square around the part of a box that lies on the picture.
 
-    The box is clipped to the picture first, as PEAR's detector boxes are (facts section 2), so a
-    half-visible person is cropped alike whether the box comes from a detector or from a projected
-    body. Raises UnusableBox for a box that is not finite, inverted, outside the picture or smaller
+    The box is clipped to the picture first, so a half-visible person is cropped alike whether the
+    box comes from a detector or from a projected body. (PEAR's script shifts boxes that begin
+    outside inward at full size: `pear_core.geometry.crops.published_square`.) Raises UnusableBox for a box that is not finite, inverted, outside the picture or smaller
     than MIN_SIDE.
     """
     corners = (box.x0, box.y0, box.x1, box.y1)

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import torch
 
-from pear_core.anatomy import EHM_JOINTS
-from pear_core.data.augment import JOINT_MIRROR, mirror, recolour, turned
+from pear_core.anatomy import EHM_JOINTS, EHM_MIRROR
+from pear_core.data.augment import mirror, recolour, turned
 from pear_core.data.records import Record, stack
 from pear_core.data.synthetic.people import to_parameters
 from pear_core.data.synthetic.studio import Studio
@@ -41,7 +41,7 @@ def test_mirrored_parameters_give_the_mirrored_joints(
     flipped = mirror(batch, expression_mirror(BODY))
     np.testing.assert_allclose(_joints(studio, flipped), flipped["joints"], atol=4e-3)
     # The same residual of the crop camera as before, joint by joint.
-    np.testing.assert_allclose(_pixels(flipped), _pixels(batch)[:, JOINT_MIRROR], atol=0.1)
+    np.testing.assert_allclose(_pixels(flipped), _pixels(batch)[:, EHM_MIRROR], atol=0.1)
 
 
 def test_mirroring_twice_is_the_identity(batch: dict[str, np.ndarray]) -> None:
@@ -68,7 +68,7 @@ def test_landmark_mirror_swaps_sides() -> None:
     pairs = [(36, 45), (39, 42), (48, 54), (0, 16), (17, 26), (60, 64), (40, 47), (31, 35)]
     names = [(f"face_{a}", f"face_{b}") for a, b in pairs] + [("left_index3", "right_index3")]
     for a, b in names:
-        assert JOINT_MIRROR[name(a)] == name(b) and JOINT_MIRROR[name(b)] == name(a)
+        assert EHM_MIRROR[name(a)] == name(b) and EHM_MIRROR[name(b)] == name(a)
     for middle in (
         "face_27",
         "face_30",
@@ -79,8 +79,8 @@ def test_landmark_mirror_swaps_sides() -> None:
         "face_66",
         "face_8",
     ):
-        assert JOINT_MIRROR[name(middle)] == name(middle)
-    assert (JOINT_MIRROR[JOINT_MIRROR] == np.arange(145)).all()
+        assert EHM_MIRROR[name(middle)] == name(middle)
+    assert (EHM_MIRROR[EHM_MIRROR] == np.arange(145)).all()
 
 
 def test_turned_crops_keep_exact_labels(studio: Studio, batch: dict[str, np.ndarray]) -> None:
