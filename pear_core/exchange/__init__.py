@@ -1,0 +1,1 @@
+"""Recorded people in and out of the formats that others use (numpy and scipy, never torch)."""
