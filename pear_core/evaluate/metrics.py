@@ -120,26 +120,6 @@ def body_errors(
     )
 
 
-def pck(
-    predicted: Tensor,
-    target: Tensor,
-    confidence: Tensor,
-    size: Tensor,
-    threshold: float = 0.05,
-    minimum_confidence: float = 0.5,
-) -> float:
-    """Percentage of correct key points, as a fraction: per joint over people, then over joints.
-
-    predicted, target [B, J, 2] in any one unit; size [B]: box size in that unit; confidence [B, J]:
-    a point counts above minimum_confidence. NaN where nothing counts.
-    """
-    error = (predicted - target).norm(dim=-1) / size[:, None]
-    counts = confidence > minimum_confidence
-    correct = ((error < threshold) & counts).sum(dim=0)
-    total = counts.sum(dim=0)
-    return float((correct / total)[total > 0].mean())
-
-
 def keypoint_error(predicted: Tensor, target: Tensor, weight: Tensor) -> Tensor:
     """Weighted mean distance [B] of key points [B, J, 2] in their unit; 0 without weights."""
     error = (predicted - target).norm(dim=-1) * weight

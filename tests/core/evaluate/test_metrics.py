@@ -87,22 +87,6 @@ def test_identical_bodies_have_no_error() -> None:
     assert max(errors.values()) < 1e-9 and len(errors) == 8
 
 
-def test_pck_by_hand() -> None:
-    target = torch.zeros(4, 3, 2)
-    predicted = torch.zeros(4, 3, 2)
-    # Joint 0: 4 and 6 of 100 pixels, the others do not count: 1/2. Joint 1: one of 5 px: 3/4.
-    predicted[:, 0, 0] = torch.tensor([4.0, 6.0, 1.0, 1.0])
-    predicted[3, 1, 1] = 5.0
-    confidence = torch.ones(4, 3)
-    confidence[2:, 0] = 0.5
-    # Joint 2 never counts and is left out of the mean.
-    confidence[:, 2] = 0.0
-    size = torch.full((4,), 100.0)
-    assert metrics.pck(predicted, target, confidence, size) == pytest.approx((0.5 + 0.75) / 2)
-    assert metrics.pck(predicted, target, confidence, 2 * size) == pytest.approx(1.0)
-    assert math.isnan(metrics.pck(predicted, target, 0 * confidence, size))
-
-
 def test_keypoint_error_by_hand() -> None:
     target = torch.zeros(2, 2, 2)
     predicted = torch.tensor([[[3.0, 4.0], [0.0, 1.0]], [[9.0, 9.0], [9.0, 9.0]]])
