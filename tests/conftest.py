@@ -61,7 +61,7 @@ def _make(folder: Path) -> None:
         folder / "made_up_body", vertices=90, head=40, faces=(150, 60), regions=(6, 5, 2)
     )
     torch.manual_seed(0)
-    model = Regressor(preset("vit_ti", depth=2, decoder_depth=1))
+    model = Regressor(preset("vit_ti", depth=2, decoder_depth=1, stem="patch"))
     with torch.no_grad():
         for head in model.heads.heads.values():
             head.weight.normal_(std=0.02)

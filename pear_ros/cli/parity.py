@@ -29,6 +29,11 @@ def shipped_crops() -> NDArray[np.uint8]:
     return load_crops(find("parity_crops/crops.npz"))
 
 
+def exact(found: list[ParityReport]) -> list[ParityReport]:
+    """Those of float32 engines, which every bundle must have."""
+    return [report for report in found if report.precision == "f32"]
+
+
 def reports(
     bundle: Path, body: Path, squares: NDArray[np.uint8], say: Callable[[str], None]
 ) -> list[ParityReport]:
@@ -63,19 +68,26 @@ def reports(
 def check(body: Path, say: Callable[[str], None]) -> Callable[[Path], None]:
     """What `export_bundle` calls on a finished folder: writes parity.json into it.
 
-    Raises PearError where an engine exceeds its limits or none runs here.
+    A lower precision beyond its limits is named in the manifest, and engines refuse it. Raises
+    PearError where float32 exceeds its limits or no engine runs here.
     """
 
     def checked(bundle: Path) -> None:
         found = reports(bundle, body, shipped_crops(), say)
-        failures = [f"{r.engine} {r.precision}: {line}" for r in found for line in r.failures()]
-        if failures or not found:
+        failures = [f"{r.engine}: {line}" for r in exact(found) for line in r.failures()]
+        if failures or not exact(found):
             raise PearError(
                 "the exported graphs do not agree with torch",
                 where="parity",
                 expected="deviations within the limits of pear_core.export.parity",
                 found="; ".join(failures) or "no engine that runs here",
             )
+        refused = {r.precision: "; ".join(r.failures()) for r in found if r.failures()}
+        for precision, reason in refused.items():
+            say(f"{precision} is refused for this model: {reason}")
+        manifest = bundle / "manifest.json"
+        record = json.loads(manifest.read_text()) | {"refused_precisions": refused}
+        manifest.write_text(json.dumps(record, indent=1) + "\n")
         (bundle / REPORT).write_text(json.dumps([json.loads(r.to_json()) for r in found], indent=1))
 
     return checked

@@ -39,6 +39,12 @@ class Bundle:
     topology: Topology
     manifest: dict[str, Any]
 
+    @property
+    def refused(self) -> dict[str, str]:
+        """Precisions whose parity with torch was measured at export and found too poor, and why."""
+        refused = self.manifest.get("refused_precisions", {})
+        return {str(k): str(v) for k, v in refused.items()} if isinstance(refused, dict) else {}
+
     def read(self, name: str) -> bytes:
         """One file of the bundle, checked against the manifest. Raises PearError."""
         return _read(self.folder, name, self.manifest)

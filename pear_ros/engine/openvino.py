@@ -17,7 +17,7 @@ import openvino
 
 from pear_ros.engine.assemble import GraphEngine
 from pear_ros.engine.base import EngineInfo, Session
-from pear_ros.engine.bundle import NETWORK, Bundle
+from pear_ros.engine.bundle import MANIFEST, NETWORK, Bundle
 from pear_ros.problems import PearError
 from pear_ros.types import FloatArray
 
@@ -69,7 +69,8 @@ def supports_bf16(core: Any) -> bool:
 def open_engine(
     bundle: Bundle, precision: str, threads: int | None, fallback: str = ""
 ) -> GraphEngine:
-    """The bundle on OpenVINO; "auto" takes bf16 for the network if the CPU has it.
+    """The bundle on OpenVINO; "auto" takes bf16 for the network if the CPU has it and the bundle
+    does not refuse it.
 
     Body and mesh run on ONNX Runtime where it is installed: per call it is several times faster on
     their hundreds of tiny operations. Raises PearError for an unknown precision and for bf16 on a
@@ -88,7 +89,15 @@ def open_engine(
         raise PearError(
             "this CPU has no bfloat16", where="openvino", expected="precision f32 or auto"
         )
-    network = "bf16" if precision != "f32" and native else "f32"
+    if precision in bundle.refused:
+        raise PearError(
+            f"{precision} is too far from float32 for this model",
+            where=str(bundle.folder / MANIFEST),
+            expected="precision f32 or auto",
+            found=bundle.refused[precision],
+        )
+    fast = native and "bf16" not in bundle.refused
+    network = "bf16" if precision != "f32" and fast else "f32"
     geometry = _onnxruntime()
     info = EngineInfo(
         backend="openvino",

@@ -32,8 +32,8 @@ def square_crop(
 
     The box is clipped to the picture first, so a half-visible person is cropped alike whether the
     box comes from a detector or from a projected body. (PEAR's script shifts boxes that begin
-    outside inward at full size: `pear_core.geometry.crops.published_square`.) Raises UnusableBox for a box that is not finite, inverted, outside the picture or smaller
-    than MIN_SIDE.
+    outside inward at full size: `pear_core.geometry.crops.published_square`.) Raises UnusableBox
+    for a box that is not finite, inverted, outside the picture or smaller than MIN_SIDE.
     """
     corners = (box.x0, box.y0, box.x1, box.y1)
     found = "({:g}, {:g}, {:g}, {:g})".format(*corners)
