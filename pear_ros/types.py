@@ -102,7 +102,9 @@ class Parameters:
 
     def person(self, i: int) -> Parameters:
         """The parameters of one person, still with a leading axis of length 1."""
-        return Parameters(**{name: getattr(self, name)[i : i + 1] for name in self.__dataclass_fields__})
+        return Parameters(
+            **{name: getattr(self, name)[i : i + 1] for name in self.__dataclass_fields__}
+        )
 
 
 @dataclass(frozen=True)

@@ -72,9 +72,7 @@ def run(arguments: argparse.Namespace) -> int:
     headline = f"{len(steps.done)} commands in {seconds:.0f} s on this machine"
     written = [f for step in steps.done for p in step.facts.get("pictures", []) for f in p["files"]]
     meshes = tuple(b for f in written if f.endswith(".glb") for b in read_glb(f))[:1]
-    write_report(
-        out / "report.html", Report("pear demo", headline, ran, results, meshes=meshes)
-    )
+    write_report(out / "report.html", Report("pear demo", headline, ran, results, meshes=meshes))
     files = [Path(f) for step in steps.done for f in step.facts.get("files", [])]
     shown = [f for f in files if f.stem.endswith("_overlay") or "humans" in f.name]
     looked_at = [out / "report.html", *shown, out / "summary.json"]
