@@ -2,7 +2,8 @@
 
 The weights that ship are the float16-rounded ones, in the safetensors file and in the graph alike:
 the graph casts them to float32 and computes in float32, so torch and the engines run the same
-numbers.
+numbers. Published weights can also be kept as they are, and the network graph can compute in
+float16 or bfloat16; nothing holds the weights of a large model more often than once.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -23,6 +24,7 @@ from pear_core.body.fingerprint import body_fingerprint
 from pear_core.export.graphs import BodyGraph, MeshGraph, Network, output_shapes
 from pear_core.export.identity import canonical, identity, sha256
 from pear_core.export.onnx_export import Graph, export_graph
+from pear_core.export.precision import Precision
 from pear_core.export.topology import topology_arrays
 from pear_core.model import checkpoint
 
@@ -40,12 +42,16 @@ def export_bundle(
     body_folder: str | Path,
     out_dir: str | Path,
     check: Callable[[Path], None] | None = None,
+    weights: Literal["f16", "f32"] = "f16",
+    precision: Precision = "f32",
 ) -> Path:
     """Write the bundle folder `out_dir` (its name is the model's), complete or not at all.
 
     Other files that already lie there (the model card) are kept. check: called with the finished
-    folder before it takes its place; if it raises, nothing changes. Raises CheckpointError,
-    BodyFileError, and ExportError where the checkpoint was trained for another body.
+    folder before it takes its place; if it raises, nothing changes. weights: "f16" rounds them,
+    "f32" keeps them to the last digit. precision: what the network graph computes in. Raises
+    CheckpointError, BodyFileError, PrecisionError (weights too large for float16), and ExportError
+    where the checkpoint was trained for another body.
     """
     out = Path(out_dir).resolve()
     body_folder = Path(body_folder).resolve()
@@ -56,9 +62,9 @@ def export_bundle(
             f"{checkpoint_path}: trained for another body, expected {info.body} "
             f"{info.body_sha256[:12]}, found {body_folder.name} {body_sha256[:12]}"
         )
-    model.load_state_dict(
-        {name: value.half().float() for name, value in model.state_dict().items()}
-    )
+    if weights == "f16":
+        for value in model.state_dict().values():
+            value.copy_(value.half())
     ehm = Ehm.from_folder(body_folder)
     out.parent.mkdir(parents=True, exist_ok=True)
     part = out.with_name(f".{out.name}.{os.getpid()}.part")
@@ -71,21 +77,22 @@ def export_bundle(
             body=info.body or body_folder.name,
             body_sha256=body_sha256,
             extra=info.extra,
-            dtype=torch.float16,
+            dtype=torch.float16 if weights == "f16" else None,
         )
-        record = identity(
-            out.name, info, sha256((part / WEIGHTS).read_bytes()), body_folder.name, body_sha256
-        )
+        record = identity(out.name, info, sha256(part / WEIGHTS), body_folder.name, body_sha256)
         graphs: dict[str, Graph] = {
             NETWORK: Network(model),
             BODY: BodyGraph(ehm),
             MESH: MeshGraph(ehm),
         }
+        computes = {name: {"precision": precision} for name in (NETWORK,) if precision != "f32"}
         for name, graph in graphs.items():
-            export_graph(graph, part / name, {IDENTITY_KEY: canonical(record)})
+            metadata = {IDENTITY_KEY: canonical(record)}
+            export_graph(graph, part / name, metadata, **computes.get(name, {}))
         (part / TOPOLOGY).write_bytes(npz_bytes(topology_arrays(ehm.assets)))
         vertices = len(ehm.assets.smplx.v_template)
         manifest = _manifest(record, part, graphs, vertices, info, ehm.scale_about)
+        manifest["graphs"][NETWORK]["computes"] = precision
         (part / MANIFEST).write_text(json.dumps(manifest, indent=1) + "\n")
         if check is not None:
             check(part)
@@ -115,14 +122,14 @@ def _manifest(
     def described(names: tuple[str, ...]) -> dict[str, Any]:
         return {name: ["N", *shapes[name]] for name in names}
 
-    files = {p.name: p.read_bytes() for p in sorted(folder.iterdir())}
     return {
         "format": FORMAT,
         "identity": record,
         "config": info.config.to_dict(),
         "body": {"scale_about": scale_about, "vertices": vertices},
         "files": {
-            name: {"size": len(data), "sha256": sha256(data)} for name, data in files.items()
+            path.name: {"size": path.stat().st_size, "sha256": sha256(path)}
+            for path in sorted(folder.iterdir())
         },
         "graphs": {
             name: {

@@ -1,4 +1,7 @@
-"""From a torch module to one ONNX file with identity, packed without changing a number."""
+"""From a torch module to an ONNX file with identity, packed without changing a number.
+
+Weights that protobuf cannot hold (2 GB) lie beside the graph, in FILE.data.
+"""
 
 from __future__ import annotations
 
@@ -10,13 +13,21 @@ from typing import Protocol
 
 import numpy as np
 import onnx
+import onnx_ir as ir
 import torch
 from onnx import helper, numpy_helper
 from torch import Tensor
 
+from pear_core.export.precision import Precision, lazily, lower
+
 OPSET = 20
 SMALLEST_PACKED = 256
 """Initialisers below this many elements stay float32: the Cast would weigh more than it saves."""
+INLINE_LIMIT = 1_900_000_000
+"""Bytes of weights that still fit into one protobuf message (2 GiB) with the graph around them."""
+CHECKED_WHOLE = 500_000_000
+"""Bytes of weights inside a graph up to which its types are inferred: that copies it several times."""
+DATA_SUFFIX = ".data"
 
 
 class Graph(Protocol):
@@ -28,11 +39,14 @@ class Graph(Protocol):
     def example(self) -> tuple[Tensor, ...]: ...
 
 
-def export_graph(graph: Graph, path: str | Path, metadata: Mapping[str, str]) -> None:
+def export_graph(
+    graph: Graph, path: str | Path, metadata: Mapping[str, str], precision: Precision = "f32"
+) -> None:
     """Write `graph` to an ONNX file: free number of people N, `metadata` as metadata_props.
 
-    Checked by onnx.checker with shape inference. Raises what torch and onnx raise: an export that
-    fails is a fault of ours, not of the input.
+    precision: what it computes in, see `precision.lower`. Checked by onnx.checker with shape
+    inference. Raises PrecisionError, and what torch and onnx raise: an export that fails is a fault
+    of ours, not of the input.
     """
     assert isinstance(graph, torch.nn.Module)
     people = torch.export.Dim("N", min=1, max=4096)
@@ -50,13 +64,82 @@ def export_graph(graph: Graph, path: str | Path, metadata: Mapping[str, str]) ->
             optimize=True,
         )
     assert program is not None
-    model = program.model_proto
-    _strip(model)
-    pack(model)
-    helper.set_model_props(model, dict(metadata))
-    model.producer_name, model.producer_version, model.doc_string = "pear", "", ""
-    onnx.checker.check_model(model, full_check=True)
-    Path(path).write_bytes(model.SerializeToString(deterministic=True))
+    write_graph(program.model, path, metadata, precision)
+
+
+def write_graph(
+    model: ir.Model,
+    path: str | Path,
+    metadata: Mapping[str, str],
+    precision: Precision = "f32",
+    inline_limit: int = INLINE_LIMIT,
+) -> None:
+    """Write a traced graph; its weights are not copied in memory, but one by one.
+
+    More than inline_limit bytes of weights, after packing, go into FILE.data beside it. The types of a
+    graph that keeps more than CHECKED_WHOLE bytes inside are not inferred again.
+    """
+    path = Path(path)
+    _detach(model)
+    lower(model, precision)
+    if weight_bytes(model) > min(inline_limit, CHECKED_WHOLE):
+        pack_lazily(model)
+    outside = weight_bytes(model) > inline_limit
+    if outside:
+        ir.external_data.unload_from_model(
+            model, path.parent, path.name + DATA_SUFFIX, size_threshold_bytes=1024
+        )
+    proto = ir.serde.serialize_model(model)
+    _strip(proto)
+    pack(proto)
+    helper.set_model_props(proto, dict(metadata))
+    proto.producer_name, proto.producer_version, proto.doc_string = "pear", "", ""
+    in_memory = not outside and weight_bytes(model) <= CHECKED_WHOLE
+    if in_memory:
+        onnx.checker.check_model(proto, full_check=True)
+    path.write_bytes(proto.SerializeToString(deterministic=True))
+    del proto
+    if not in_memory:
+        # By its path: else the checker misses the file beside it.
+        onnx.checker.check_model(str(path), full_check=outside)
+
+
+def _detach(model: ir.Model) -> None:
+    """Weights in a file beside the graph that was read become plain ones, still read when needed."""
+    for value in model.graph.initializers.values():
+        tensor = value.const_value
+        if isinstance(tensor, ir.ExternalTensor):
+            value.const_value = lazily(tensor, tensor.dtype, np.asarray, tensor.name or "")
+
+
+def weight_bytes(model: ir.Model) -> int:
+    """Bytes of all initialisers."""
+    return sum(v.const_value.nbytes for v in model.graph.initializers.values() if v.const_value)
+
+
+def pack_lazily(model: ir.Model) -> None:
+    """`pack` before the graph becomes a message: nothing is copied until it is written."""
+    graph = model.graph
+    first = graph[0]
+    for name, value in list(graph.initializers.items()):
+        full = value.const_value
+        if full is None or full.dtype != ir.DataType.FLOAT or full.size < SMALLEST_PACKED:
+            continue
+        if not exact_in_half(full.numpy()):
+            continue
+        half = ir.Value(
+            name=f"{name}.half", type=ir.TensorType(ir.DataType.FLOAT16), shape=value.shape
+        )
+        half.const_value = lazily(
+            full, ir.DataType.FLOAT16, lambda array: array.astype(np.float16), f"{name}.half"
+        )
+        cast = ir.Node("", "Cast", [half], [ir.AttrInt64("to", ir.DataType.FLOAT)])
+        cast.name = f"{name}.cast"
+        value.replace_all_uses_with(cast.outputs[0])
+        del graph.initializers[name]
+        cast.outputs[0].name, cast.outputs[0].dtype = name, ir.DataType.FLOAT
+        graph.register_initializer(half)
+        graph.insert_before(first, cast)
 
 
 def pack(model: onnx.ModelProto) -> int:
@@ -67,7 +150,7 @@ def pack(model: onnx.ModelProto) -> int:
     """
     graph, casts, saved = model.graph, [], 0
     for tensor in graph.initializer:
-        if tensor.data_type != onnx.TensorProto.FLOAT:
+        if tensor.data_type != onnx.TensorProto.FLOAT or tensor.external_data:
             continue
         values = numpy_helper.to_array(tensor)
         if values.size < SMALLEST_PACKED or not exact_in_half(values):

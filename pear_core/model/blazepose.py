@@ -9,9 +9,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -139,7 +141,7 @@ def load_encoder(path: str | Path) -> BlazePoseEncoder:
     arrays = {i.name: onnx.numpy_helper.to_array(i) for i in graph.initializer}
     made = {output: node for node in graph.node for output in node.output}
 
-    def value(name: str) -> np.ndarray | None:  # type: ignore[type-arg]
+    def value(name: str) -> NDArray[Any] | None:
         node = made.get(name)
         return arrays.get(node.input[0] if node is not None and node.op_type == "Cast" else name)
 

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import json
 import os
+import pickle
+import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -59,7 +61,7 @@ def save(
 
     dtype: storage type; torch.float16 is what ships (half the size, and exactly the weights that
     the exported graphs hold). weights: a state dict to store instead of the model's own (an
-    average).
+    average). Raises CheckpointError: not finite, of other shapes, or not writable.
     """
     path = Path(path)
     info = CheckpointInfo(model.config, step, body, body_sha256, dict(extra or {}))
@@ -83,10 +85,15 @@ def save(
         "extra": info.extra,
     }
     part = path.with_name(path.name + ".part")
-    save_file(state, part, metadata={"pear": json.dumps(record, sort_keys=True)})
-    # safetensors writes for the owner only; a model is for everybody the folder is for.
-    part.chmod(0o666 & ~_umask())
-    os.replace(part, path)
+    try:
+        save_file(state, part, metadata={"pear": json.dumps(record, sort_keys=True)})
+        # safetensors writes for the owner only; a model is for everybody the folder is for.
+        part.chmod(0o666 & ~_umask())
+        os.replace(part, path)
+    except (OSError, safetensors.SafetensorError) as error:
+        raise CheckpointError(f"{path}: cannot be written ({error})") from None
+    finally:
+        part.unlink(missing_ok=True)
     return info
 
 
@@ -96,11 +103,15 @@ def read_info(path: str | Path) -> CheckpointInfo:
         return _info(file.metadata(), path)
 
 
-def load(path: str | Path, device: str | torch.device = "cpu") -> tuple[Regressor, CheckpointInfo]:
-    """The regressor in evaluation mode, float32, with every key and shape checked.
+def load(
+    path: str | Path, device: str | torch.device = "cpu", dtype: torch.dtype = torch.float32
+) -> tuple[Regressor, CheckpointInfo]:
+    """The regressor in evaluation mode, every key and shape checked, weights as `dtype`.
 
-    Raises CheckpointError: unreadable, another kind of file, another output layout, or weights that
-    do not fit the recorded config.
+    On the CPU weights that are stored as `dtype` stay mapped from the file: nothing is read before
+    it is used, and what is changed is copied page by page, never written back. Raises
+    CheckpointError: unreadable, another kind of file, another output layout, or weights that do not
+    fit the recorded config.
     """
     with _open(path) as file:
         info = _info(file.metadata(), path)
@@ -108,11 +119,79 @@ def load(path: str | Path, device: str | torch.device = "cpu") -> tuple[Regresso
             model = Regressor(info.config)
         shapes = {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118
         _check_tensors(shapes, model, path)
-        state = {name: file.get_tensor(name).to(device) for name in shapes}
-    # Built again on the device: buffers that no checkpoint holds need their values.
-    model = Regressor(info.config).to(device)
-    model.load_state_dict(state)
+        state = {
+            name: _as_in(like, file.get_tensor(name), device, dtype)
+            for name, like in model.state_dict().items()
+        }
+    model.load_state_dict(state, assign=True)
+    model.set_constants(device, dtype)
     return model.eval(), info
+
+
+def read_torch(path: str | Path) -> dict[str, Any]:
+    """The dictionary of a file that torch.save wrote, its tensors mapped from the file.
+
+    Only tensors and plain values are read, no class of the file is ever made. Raises
+    CheckpointError: no such file, not of torch, damaged, or with other classes in it.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise CheckpointError(f"{path}: no such file")
+    if not zipfile.is_zipfile(path):
+        raise CheckpointError(
+            f"{path}: expected a file of torch.save (a zip archive; torch 1.6 or newer), found "
+            "another kind or a cut-off file"
+        )
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
+    except pickle.UnpicklingError:
+        raise CheckpointError(f"{path}: {_foreign_classes(path)}") from None
+    except Exception as error:  # a damaged archive ends in a dozen unrelated classes
+        reason = str(error).strip().splitlines() or [type(error).__name__]
+        raise CheckpointError(f"{path}: a damaged file of torch.save ({reason[0]})") from None
+    if not isinstance(content, dict):
+        raise CheckpointError(f"{path}: expected a dictionary, found {type(content).__name__}")
+    return content
+
+
+def write_torch(path: str | Path, content: Mapping[str, Any]) -> None:
+    """torch.save, complete or not at all. Raises CheckpointError."""
+    path = Path(path)
+    part = path.with_name(path.name + ".part")
+    try:
+        torch.save(dict(content), part)
+        os.replace(part, path)
+    except (OSError, RuntimeError) as error:
+        raise CheckpointError(f"{path}: cannot be written ({error})") from None
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def _foreign_classes(path: Path) -> str:
+    try:
+        names = sorted(torch.serialization.get_unsafe_globals_in_checkpoint(str(path)))
+    except Exception:  # so damaged that not even the names can be listed
+        names = []
+    if not names:
+        return "a damaged file of torch.save"
+    return (
+        f"holds Python classes that are not loaded for safety: {', '.join(names[:5])}. Where the "
+        'file is trusted and those packages are installed, strip it with: python -c "import torch; '
+        f"c = torch.load('{path}', map_location='cpu', weights_only=False); "
+        "torch.save({k: c[k] for k in ('backbone', 'head', 'state_dict') if k in c}, "
+        "'stripped.pt')\""
+    )
+
+
+def _as_in(like: Tensor, value: Tensor, device: str | torch.device, dtype: torch.dtype) -> Tensor:
+    """value on the device, floats as dtype, laid out as the model's own parameter is."""
+    value = value.to(device, dtype if value.is_floating_point() else value.dtype)
+    if value.stride() == like.stride():
+        return value
+    laid_out = torch.empty_strided(
+        like.shape, like.stride(), dtype=value.dtype, device=value.device
+    )
+    return laid_out.copy_(value)
 
 
 def _umask() -> int:

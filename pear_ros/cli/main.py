@@ -25,7 +25,10 @@ COMMANDS: dict[str, str] = {
     "bag": "make a bag from pictures or a video",
     "demo": "the whole way on the pictures that come with pear, or on your video",
     "models": "what is installed, with hashes",
+    "assets": "import licensed model files, or list what is there and what is missing",
+    "motion": "recorded people to and from AMASS, glTF, BVH and results of other networks",
     "export": "a trained checkpoint to the graphs that engines run (needs torch)",
+    "convert": "a published, ViTPose or HMR2 checkpoint to our format, and back (needs torch)",
 }
 OK, FAILED, USAGE = 0, 1, 2
 

@@ -25,12 +25,12 @@ def weight(rows: int, columns: int, exact: bool) -> np.ndarray:
 
 
 def network(exact: bool) -> tuple[ir.Model, np.ndarray, np.ndarray]:
-    """Two products of 40 x 30 and 30 x 20, and their matrices."""
+    """Two products of 40 x 30 and 30 x 20 (that one always float32), and their matrices."""
     first, second = weight(40, 30, exact), weight(30, 20, exact)
     graph = helper.make_graph(
         [
             helper.make_node("MatMul", ["x", "a"], ["h"]),
-            helper.make_node("MatMul", ["h", "b"], ["y"]),
+            helper.make_node("Gemm", ["h", "b"], ["y"]),
         ],
         "g",
         [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["N", 40])],
