@@ -218,7 +218,7 @@ def measured(words: list[str]) -> dict[str, Any]:
     assert process.stdout is not None
     said = process.stdout.read().strip().splitlines()
     result: dict[str, Any] = {
-        "stage": " ".join(words[1:-2]),
+        "stage": " ".join(words[1:-4]),
         "seconds": round(time.perf_counter() - start, 1),
         "peak_resident_mb": round(peaks["VmHWM"] / 1024),
         "peak_own_mb": round(peaks["RssAnon"] / 1024),

@@ -17,7 +17,6 @@ from pear_core.anatomy import EHM_MIRROR, SMPLX_MIRROR
 from pear_core.data.records import SURFACE_SHAPE, SURFACE_STRIDE, Batch
 from pear_core.layout import CROP_SIZE, STRIP_MARGIN, STRIP_WIDTH
 
-
 _ROTATIONS = [*range(22), *range(25, 55)]
 ROTATION_MIRROR: NDArray[np.int64] = np.array(
     [_ROTATIONS.index(int(SMPLX_MIRROR[j])) for j in _ROTATIONS]

@@ -2,8 +2,8 @@
 
 The weights that ship are the float16-rounded ones, in the safetensors file and in the graph alike:
 the graph casts them to float32 and computes in float32, so torch and the engines run the same
-numbers. Published weights can also be kept as they are, and the network graph can compute in
-float16 or bfloat16; nothing holds the weights of a large model more often than once.
+numbers. Published weights can also be kept as they are (beyond 2 GB they lie beside the graph), and
+the network graph can compute in float16 or bfloat16.
 """
 
 from __future__ import annotations

@@ -76,8 +76,8 @@ def write_graph(
 ) -> None:
     """Write a traced graph; its weights are not copied in memory, but one by one.
 
-    More than inline_limit bytes of weights, after packing, go into FILE.data beside it. The types of a
-    graph that keeps more than CHECKED_WHOLE bytes inside are not inferred again.
+    More than inline_limit bytes of weights, after packing, go into FILE.data beside it. The types
+    of a graph that keeps more than CHECKED_WHOLE bytes inside are not inferred again.
     """
     path = Path(path)
     _detach(model)
