@@ -114,7 +114,6 @@ def train(config: TrainConfig, body_sha256: str = "") -> Run:
     Writes log.jsonl, state.pt (resume) and model.safetensors (moving average) into config.out.
     """
     torch.set_num_threads(config.threads)
-    torch.set_flush_denormal(True)  # second moments of early gradients are denormal, and slow
     first = parallel.rank() == 0
     out = Path(config.out)
     if first:
@@ -156,7 +155,12 @@ def train(config: TrainConfig, body_sha256: str = "") -> Run:
             errors = quick_errors(regressor, judge, held_out, config.validation_crops, config.bf16)
             log.write({"event": "validation", "step": run.step, **errors})
 
-    _loop(config, run, ehm, shards, expression_mirror(Path(config.body)), log, save, validate)
+    mirror_map = expression_mirror(Path(config.body))
+    torch.set_flush_denormal(True)  # second moments of early gradients are denormal, and slow
+    try:
+        _loop(config, run, ehm, shards, mirror_map, log, save, validate)
+    finally:
+        torch.set_flush_denormal(False)
     save()
     validate()
     return run
