@@ -26,6 +26,8 @@ NETWORK, BODY, MESH, TOPOLOGY, MANIFEST = (
     "topology.npz",
     "manifest.json",
 )
+DATA_SUFFIX = ".data"
+"""Weights that do not fit into a graph lie in the file of the graph's name with this behind it."""
 IDENTITY_KEY = "pear.identity"
 """Metadata key of every graph: the identity as canonical JSON (sorted keys, no spaces)."""
 
@@ -48,6 +50,17 @@ class Bundle:
     def read(self, name: str) -> bytes:
         """One file of the bundle, checked against the manifest. Raises PearError."""
         return _read(self.folder, name, self.manifest)
+
+    def beside(self, name: str) -> Path | None:
+        """The graph's path where its weights lie in a file beside it (more than 2 GB), else None.
+
+        That file is checked against the manifest, piece by piece. Raises PearError.
+        """
+        data = name + DATA_SUFFIX
+        if data not in self.manifest["files"]:
+            return None
+        _check_file(self.folder / data, self.manifest["files"][data])
+        return self.folder / name
 
 
 def open_bundle(folder: str | Path) -> Bundle:
@@ -132,6 +145,26 @@ def _identity(manifest: dict[str, Any], where: str) -> ModelIdentity:
                 found=str(found),
             )
     return identity
+
+
+def _check_file(path: Path, entry: dict[str, Any]) -> None:
+    digest, size = hashlib.sha256(), 0
+    try:
+        with path.open("rb") as file:
+            while block := file.read(1 << 20):
+                digest.update(block)
+                size += len(block)
+    except OSError as error:
+        raise PearError(
+            "cannot read a file of the bundle", where=str(path), found=str(error)
+        ) from None
+    if (size, digest.hexdigest()) != (entry["size"], entry["sha256"]):
+        raise PearError(
+            "another content than the manifest's",
+            where=str(path),
+            expected=f"{entry['size']} bytes, sha256 {entry['sha256']}",
+            found=f"{size} bytes, sha256 {digest.hexdigest()}",
+        )
 
 
 def _read(folder: Path, name: str, manifest: dict[str, Any]) -> bytes:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import onnxruntime
@@ -28,15 +29,22 @@ class OrtSession:
         return dict(zip(self.outputs, self.session.run(self.outputs, dict(inputs))))
 
 
-def open_session(data: bytes, where: str, threads: int | None) -> OrtSession:
-    """A session over the bytes of an ONNX file. Raises PearError if it cannot be loaded."""
+def open_session(
+    data: bytes, where: str, threads: int | None, beside: Path | None = None
+) -> OrtSession:
+    """A session over the bytes of an ONNX file; beside: its path, if its weights lie beside it.
+
+    Raises PearError if it cannot be loaded.
+    """
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
     options.intra_op_num_threads = threads or 0
     # Waiting threads would spin and take the cores from decoding, tracking and messages.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     try:
-        session = onnxruntime.InferenceSession(data, options, providers=PROVIDERS)
+        session = onnxruntime.InferenceSession(
+            data if beside is None else str(beside), options, providers=PROVIDERS
+        )
     except Exception as error:  # the binding raises a dozen unrelated classes
         raise PearError(
             "ONNX Runtime cannot load the graph", where=where, found=str(error)
@@ -66,7 +74,10 @@ def open_engine(
     def session(name: str) -> Session:
         # Body and mesh are hundreds of tiny products: more threads cost more than they save.
         return open_session(
-            bundle.read(name), str(bundle.folder / name), threads if name == NETWORK else 1
+            bundle.read(name),
+            str(bundle.folder / name),
+            threads if name == NETWORK else 1,
+            bundle.beside(name),
         )
 
     return GraphEngine(bundle, session, info)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib
 import threading
 from collections.abc import Mapping
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -46,14 +47,23 @@ class OpenVinoSession:
 
 
 def open_session(
-    core: Any, data: bytes, where: str, precision: str, threads: int | None
+    core: Any,
+    data: bytes,
+    where: str,
+    precision: str,
+    threads: int | None,
+    beside: Path | None = None,
 ) -> OpenVinoSession:
-    """A session over the bytes of an ONNX file. Raises PearError where OpenVINO cannot load it."""
+    """A session over the bytes of an ONNX file; beside: its path, if its weights lie beside it.
+
+    Raises PearError where OpenVINO cannot load it.
+    """
     config = {"INFERENCE_PRECISION_HINT": precision, "PERFORMANCE_HINT": "LATENCY"}
     if threads:
         config["INFERENCE_NUM_THREADS"] = str(threads)
     try:
-        return OpenVinoSession(core.compile_model(core.read_model(data, b""), DEVICE, config))
+        model = core.read_model(data, b"") if beside is None else core.read_model(str(beside))
+        return OpenVinoSession(core.compile_model(model, DEVICE, config))
     except Exception as error:  # RuntimeError with several lines of call sites
         reason = str(error).strip().splitlines()
         raise PearError(
@@ -113,7 +123,7 @@ def open_engine(
     def session(name: str) -> Session:
         data, where = bundle.read(name), str(bundle.folder / name)
         if name == NETWORK:
-            return open_session(core, data, where, network, threads)
+            return open_session(core, data, where, network, threads, bundle.beside(name))
         if geometry is not None:
             ort: Session = geometry.open_session(data, where, 1)
             return ort
