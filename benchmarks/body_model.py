@@ -35,7 +35,7 @@ from pear_ros.output.machine import machine, versions
 ROOT = Path(__file__).parents[1]
 RESULT = ROOT / "benchmarks" / "results" / "body_model.json"
 BATCHES, BETAS, EXPRESSIONS = (1, 8, 64), 300, 100
-SECONDS = 6.0
+SECONDS = 4.0
 PARTS = {"global_orient": 1, "body_pose": 21, "jaw_pose": 1, "leye_pose": 1, "reye_pose": 1,
          "left_hand_pose": 15, "right_hand_pose": 15}  # fmt: skip
 
