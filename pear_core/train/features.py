@@ -1,6 +1,6 @@
 """`python -m pear_core.train.features --data SHARDS --out FOLDER`: the frozen stem, computed once.
 
-Two thirds of a training step would go into a stem that never changes. Every picture is augmented
+Much of a training step would go into a stem that never changes. Every picture is augmented
 `variants` times, the stem looks at it, and what it says is stored with the labels; training then
 draws from these shards. Resumes; several processes may share a folder (--part I/N).
 """

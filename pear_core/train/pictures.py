@@ -90,7 +90,7 @@ def overlay_sheet(regressor: Regressor, ehm: Ehm, strips: Image, columns: int = 
 
 
 def curves(log: Path, out: Path) -> None:
-    """Loss terms over the steps of a training log."""
+    """Loss terms over the steps of a training log, one line per `run` named in it."""
     import matplotlib
 
     matplotlib.use("Agg")
@@ -100,8 +100,13 @@ def curves(log: Path, out: Path) -> None:
     steps = [e for e in entries if "loss" in e]
     names = ("root", "body_pose", "camera", "joints_body", "keypoints", "surface", "votes")
     figure, axes = pyplot.subplots(2, 4, figsize=(14, 6))
+    runs = {run: [e for e in steps if e.get("run") == run] for run in (e.get("run") for e in steps)}
     for axis, name in zip(axes.flat, ("loss", *names), strict=True):
-        axis.plot([e["step"] for e in steps], [e.get(name, np.nan) for e in steps])
+        for run, part in runs.items():
+            values = [e.get(name, np.nan) for e in part]
+            axis.plot([e["step"] for e in part], values, label=run)
+        if len(runs) > 1:
+            axis.legend()
         axis.set_title(name)
         axis.set_xlabel("step")
         axis.grid(alpha=0.3)
