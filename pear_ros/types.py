@@ -46,6 +46,19 @@ class Intrinsics:
 
 
 @dataclass(frozen=True)
+class Reference:
+    """Where a camera was at a picture's stamp: frame_id names a gravity-aligned frame (z up).
+
+    rotation (3, 3), translation (3,), float64: a point of the optical frame times rotation plus
+    translation lies in the reference frame.
+    """
+
+    frame_id: str
+    rotation: NDArray[np.float64]
+    translation: NDArray[np.float64]
+
+
+@dataclass(frozen=True)
 class Frame:
     """One camera picture: image (H, W, 3) uint8 RGB, stamp in nanoseconds, optical frame id."""
 
@@ -55,6 +68,8 @@ class Frame:
     intrinsics: Intrinsics | None = None
     depth: FloatArray | None = None
     """Depth in metres (H, W), NaN where unknown, aligned to the image."""
+    reference: Reference | None = None
+    """Where the camera was, None where nobody knows."""
     source: str = ""
     """Topic or file the picture came from, for messages about it."""
 
@@ -137,6 +152,9 @@ class Human:
     joint_confidence (145,): 0 where the joint falls outside the image or the crop, else the detection score.
     depth_sigma: one standard deviation of transl[2] in metres (infinite where scale is NONE).
     raw_parameters: as regressed, before smoothing; the same object as parameters where nothing smooths.
+    raw_transl (3,): as placed from this picture alone; None where nothing smooths.
+    velocity (3,): of the pelvis in m/s, axes of the optical frame, motion of the camera taken out where a
+    reference frame is known; 0 until a second picture.
     """
 
     track_id: int
@@ -152,6 +170,8 @@ class Human:
     joint_confidence: FloatArray
     scale: ScaleSource
     depth_sigma: float
+    raw_transl: FloatArray | None = None
+    velocity: FloatArray = field(default_factory=lambda: np.zeros(3, np.float32))
 
 
 @dataclass(frozen=True)
@@ -180,3 +200,7 @@ class HumanFrame:
     calibrated: bool
     humans: tuple[Human, ...]
     times: StageTimes = field(default_factory=StageTimes)
+    reference: Reference | None = None
+    """Where the camera was at the stamp, as the frame came with it."""
+    ended: tuple[int, ...] = ()
+    """Ids of the tracks that ended with this frame (state LOST); they are not in `humans`."""

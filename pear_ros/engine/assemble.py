@@ -89,6 +89,11 @@ class GraphEngine:
             body_seconds=time.perf_counter() - network,
         )
 
+    def joints(self, parameters: Parameters) -> FloatArray:
+        if len(parameters) == 0:
+            return np.zeros((0, len(EHM_JOINTS), 3), np.float32)
+        return self._body.run({"raw": raw_vector(parameters)})["joints"]
+
     def mesh(self, parameters: Parameters) -> FloatArray:
         if len(parameters) == 0:
             return np.zeros((0, self.topology.num_vertices, 3), np.float32)
@@ -101,6 +106,18 @@ class GraphEngine:
             if self._mesh is None:
                 self._mesh = self._open_session(MESH)
         return self._mesh.run(inputs)["vertices"]
+
+
+def raw_vector(parameters: Parameters) -> FloatArray:
+    """The output vector (N, 935) that means these parameters, its camera 0 0 1."""
+    count = len(parameters)
+    raw = np.zeros((count, layout.WIDTH), np.float32)
+    for name in _FROM_RAW:
+        raw[:, layout.FIELDS[name].slice] = getattr(parameters, name)
+    columns = parameters.rotations[..., :2].swapaxes(-1, -2)
+    raw[:, layout.FIELDS["pose_6d"].slice] = columns.reshape(count, -1)
+    raw[:, layout.FIELDS["camera"].slice] = (0.0, 0.0, 1.0)
+    return raw
 
 
 def empty_output() -> RegressorOutput:

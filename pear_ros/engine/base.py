@@ -82,6 +82,10 @@ class Engine(Protocol):
         """
         ...
 
+    def joints(self, parameters: Parameters) -> FloatArray:
+        """Joints (N, 145, 3) of given parameters, as RegressorOutput.joints; for smoothed poses."""
+        ...
+
     def mesh(self, parameters: Parameters) -> FloatArray:
         """Vertices (N, V, 3) in metres, body model's output frame (as RegressorOutput.joints)."""
         ...

@@ -14,9 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pear_ros.messages import codec
-from pear_ros.messages.axis_angle import axis_angle
+from pear_ros.messages.axis_angle import axis_angle, quaternion
 from pear_ros.messages.identity import Identity
-from pear_ros.types import Human, HumanFrame, Parameters, StageTimes
+from pear_ros.types import Human, HumanFrame, Parameters, Reference, StageTimes
 
 _SEQUENCES = ("betas", "expression", "flame_shape", "flame_expression")
 _COPIED = (*_SEQUENCES, "hand_scale", "head_scale", "jaw_pose", "eye_pose", "eyelids")
@@ -40,6 +40,7 @@ def human_array(
     out.pack("?", frame.calibrated)
     k = frame.intrinsics
     out.pack("4d", k.fx, k.fy, k.cx, k.cy)
+    _reference(out, frame.reference)
     for text in (
         identity.model, identity.body_model, identity.joint_order,
         identity.engine, identity.engine_precision, identity.engine_fallback,
@@ -48,10 +49,20 @@ def human_array(
     seconds = (decode_seconds, *astuple(frame.times if times is None else times))
     out.pack("9f", *seconds, sum(seconds))
     people = sorted(frame.humans, key=lambda human: human.track_id)
+    out.sequence(np.asarray(frame.ended, np.int32))
     out.pack("I", len(people))
     if people:
         out.array(_records(people).view(np.uint8))
     return out.finish()
+
+
+def _reference(out: codec.CdrWriter, reference: Reference | None) -> None:
+    if reference is None:
+        out.string("")
+        out.pack("7d", 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 1.0)
+        return
+    out.string(reference.frame_id)
+    out.pack("7d", *reference.translation, *quaternion(reference.rotation[None])[0])
 
 
 def _records(people: Sequence[Human]) -> NDArray[np.void]:
@@ -85,6 +96,8 @@ def _fill_person(row: Any, human: Human) -> None:
     row["box"] = (box.x0, box.y0, box.x1, box.y1)
     row["crop"] = (crop.cx, crop.cy, crop.side)
     row["transl"] = human.transl
+    row["velocity"] = human.velocity
+    row["raw_transl"] = human.transl if human.raw_transl is None else human.raw_transl
     row["crop_camera"] = human.camera
     row["joints"] = human.joints.reshape(-1)
     row["keypoints"] = human.keypoints.reshape(-1)

@@ -13,7 +13,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from pear_ros.perception import crop, place, track
+from pear_ros.perception import crop, place, smooth, track
 from pear_ros.perception.detect import Confirming, Detector, policy_of
 from pear_ros.problems import PearError, Problems
 from pear_ros.types import (
@@ -24,6 +24,7 @@ from pear_ros.types import (
     Human,
     HumanFrame,
     Intrinsics,
+    Parameters,
     RegressorOutput,
     ScaleSource,
     StageTimes,
@@ -34,6 +35,10 @@ from pear_ros.types import (
 class Regressor(Protocol):
     """The part of an engine the pipeline needs."""
 
+    def joints(self, parameters: Parameters) -> FloatArray:
+        """Joints (N, 145, 3) of given parameters, body model's output frame."""
+        ...
+
     def regress(self, image: NDArray[np.uint8], crops: list[Crop]) -> RegressorOutput:
         """Everybody of a picture in one call."""
         ...
@@ -42,6 +47,7 @@ class Regressor(Protocol):
 class Pipeline:
     """Detect or predict boxes, track, crop, regress all people in one call, place them in metres.
 
+    smoothing: how people are filtered over time; None leaves every frame as it was regressed.
     problems: where survived faults (unusable boxes, wrong calibrations, non-finite output) are
     counted.
     """
@@ -52,6 +58,7 @@ class Pipeline:
         detector: Detector,
         *,
         options: track.TrackerOptions | None = None,
+        smoothing: smooth.SmoothOptions | None = None,
         problems: Problems | None = None,
     ) -> None:
         self.engine, self.detector = engine, detector
@@ -60,11 +67,13 @@ class Pipeline:
             search=self.policy.search, check=self.policy.check
         )
         self.problems = problems if problems is not None else Problems()
-        self._tracker = track.Tracker(self.options, self.policy.binding)
+        self.smoothing = smoothing
+        self.reset()
 
     def reset(self) -> None:
         """Forgets everybody, as before the first frame; for pictures that do not follow another."""
         self._tracker = track.Tracker(self.options, self.policy.binding)
+        self._smoother = smooth.Smoother(self.engine, self.smoothing) if self.smoothing else None
 
     @property
     def lost(self) -> tuple[int, ...]:
@@ -93,17 +102,22 @@ class Pipeline:
         humans: tuple[Human, ...] = ()
         if output is not None:
             humans = self._people(frame, output, tracks, crops, intrinsics, calibrated)
+        placed = clock()
+        if self._smoother is not None:
+            humans = self._smoother.smooth(frame.stamp, humans, intrinsics, frame.reference)
         times = StageTimes(
             detect=detected - began,
             track=began - start + tracked - detected,
             crop=output.crop_seconds if output is not None else 0.0,
             network=output.network_seconds if output is not None else 0.0,
             body=output.body_seconds if output is not None else 0.0,
-            place=clock() - regressed,
+            place=placed - regressed,
+            smooth=clock() - placed if self._smoother is not None else 0.0,
         )
         return HumanFrame(
-            frame.stamp, frame.frame_id, width, height, intrinsics, calibrated, humans, times
-        )
+            frame.stamp, frame.frame_id, width, height, intrinsics, calibrated, humans, times,
+            frame.reference, self.lost,
+        )  # fmt: skip
 
     def _calibration(self, frame: Frame, width: int, height: int) -> tuple[Intrinsics, bool]:
         if frame.intrinsics is not None:

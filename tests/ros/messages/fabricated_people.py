@@ -18,6 +18,7 @@ from pear_ros.types import (
     HumanFrame,
     Intrinsics,
     Parameters,
+    Reference,
     ScaleSource,
     StageTimes,
     TrackState,
@@ -62,6 +63,8 @@ def human(rng: np.random.Generator, track_id: int, *, smoothed: bool = True) -> 
         joint_confidence=rng.uniform(size=145).astype(np.float32),
         scale=ScaleSource(int(rng.integers(0, 4))),
         depth_sigma=float(rng.uniform()),
+        raw_transl=floats(rng, 3) if smoothed else None,
+        velocity=floats(rng, 3),
     )
 
 
@@ -77,6 +80,8 @@ def frame(
         calibrated=True,
         humans=tuple(human(rng, i + 1) for i in range(people)),
         times=StageTimes(0.5, 0.25, 0.125, 0.0625, 0.03125, 1.0, 2.0),
+        reference=Reference("map", Rotation.random(rng=rng).as_matrix(), rng.standard_normal(3)),
+        ended=(3, 8),
     )
 
 

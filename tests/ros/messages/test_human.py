@@ -81,6 +81,9 @@ def test_every_field_of_a_person(
         np.testing.assert_array_equal(m.crop, np.float32([crop.cx, crop.cy, crop.side]))
         np.testing.assert_array_equal(m.transl, human.transl)
         np.testing.assert_array_equal(m.crop_camera, human.camera)
+        np.testing.assert_array_equal(m.velocity, human.velocity)
+        raw_transl = human.transl if human.raw_transl is None else human.raw_transl
+        np.testing.assert_array_equal(m.raw_transl, raw_transl)
         np.testing.assert_array_equal(m.joints.reshape(145, 3), human.joints)
         np.testing.assert_array_equal(m.keypoints.reshape(145, 2), human.keypoints)
         np.testing.assert_array_equal(m.joint_confidence, human.joint_confidence)
@@ -90,6 +93,19 @@ def test_every_field_of_a_person(
         check_pose(m, "raw_", human.raw_parameters)
         np.testing.assert_array_equal(m.raw_jaw_pose, human.raw_parameters.jaw_pose[0])
         np.testing.assert_array_equal(m.raw_eye_pose, human.raw_parameters.eye_pose[0])
+
+
+def test_where_the_camera_was(people: ModuleType, rng: np.random.Generator) -> None:
+    frame = people.frame(rng, 0)
+    message = decode(human_array(frame, IDENTITY))
+    assert message.reference_frame == "map" and list(message.ended) == [3, 8]
+    pose = message.reference_from_camera
+    np.testing.assert_array_equal(pose[:3], frame.reference.translation)
+    matrix = Rotation.from_quat(pose[3:]).as_matrix()
+    np.testing.assert_allclose(matrix, frame.reference.rotation, atol=1e-12)
+    message = decode(human_array(replace(frame, reference=None, ended=()), IDENTITY))
+    assert message.reference_frame == "" and len(message.ended) == 0
+    np.testing.assert_array_equal(message.reference_from_camera, [0, 0, 0, 0, 0, 0, 1])
 
 
 def test_people_are_sorted_by_id(people: ModuleType, rng: np.random.Generator) -> None:

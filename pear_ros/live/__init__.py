@@ -1,0 +1,1 @@
+"""The live application, written once against a small graph interface (`graph`)."""
