@@ -19,8 +19,14 @@ def generate_launch_description() -> LaunchDescription:
             DeclareLaunchArgument("rate", default_value="1.0", description="speed of playing"),
             ExecuteProcess(
                 cmd=[
-                    "ros2", "bag", "play", LaunchConfiguration("bag"),
-                    "--rate", LaunchConfiguration("rate"), "--loop", "--clock",
+                    "ros2",
+                    "bag",
+                    "play",
+                    LaunchConfiguration("bag"),
+                    "--rate",
+                    LaunchConfiguration("rate"),
+                    "--loop",
+                    "--clock",
                 ],
                 output="screen",
             ),

@@ -59,6 +59,17 @@ class Reference:
 
 
 @dataclass(frozen=True)
+class Box:
+    """Axis-aligned person box in pixels: left, top, right, bottom; may reach outside the image."""
+
+    x0: float
+    y0: float
+    x1: float
+    y1: float
+    score: float = 1.0
+
+
+@dataclass(frozen=True)
 class Frame:
     """One camera picture: image (H, W, 3) uint8 RGB, stamp in nanoseconds, optical frame id."""
 
@@ -70,19 +81,10 @@ class Frame:
     """Depth in metres (H, W), NaN where unknown, aligned to the image."""
     reference: Reference | None = None
     """Where the camera was, None where nobody knows."""
+    boxes: tuple[Box, ...] | None = None
+    """People somebody else found in this picture; None where nobody looked."""
     source: str = ""
     """Topic or file the picture came from, for messages about it."""
-
-
-@dataclass(frozen=True)
-class Box:
-    """Axis-aligned person box in pixels: left, top, right, bottom; may reach outside the image."""
-
-    x0: float
-    y0: float
-    x1: float
-    y1: float
-    score: float = 1.0
 
 
 @dataclass(frozen=True)

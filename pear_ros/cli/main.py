@@ -21,7 +21,10 @@ from pear_ros.problems import PearError
 COMMANDS: dict[str, str] = {
     "image": "people in pictures: overlay, parameters, meshes",
     "video": "people in a video: overlay video, parameters",
+    "live": "people in front of a camera now: from this machine, or from a ROS 2 graph over DDS",
     "replay": "a bag of camera pictures in, a bag of humans out",
+    "evaluate": "a recorded bag of people against the truth: errors, identities",
+    "doctor": "what is installed and usable here, and the known traps",
     "bag": "make a bag from pictures or a video",
     "demo": "the whole way on the pictures that come with pear, or on your video",
     "models": "what is installed, with hashes",

@@ -80,10 +80,15 @@ class Graph(Protocol):
     def subscribe(
         self, topic: str, type_name: str, qos: Qos, callback: Callable[[memoryview], None]
     ) -> Subscription:
-        """Calls back with the raw CDR of every message, on the graph's own thread: be short."""
+        """Calls back with the raw CDR of every message, on the graph's own thread: be short.
+
+        Raises PearError where the graph does not know the type.
+        """
         ...
 
-    def advertise(self, topic: str, type_name: str, qos: Qos) -> Publisher: ...
+    def advertise(self, topic: str, type_name: str, qos: Qos) -> Publisher:
+        """Raises PearError where the graph does not know the type."""
+        ...
 
     def serve(self, service: str, callback: Callable[[], tuple[bool, str]]) -> None:
         """Offer std_srvs/srv/Trigger: the callback gives success and message; only where the graph has services."""

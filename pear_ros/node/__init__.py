@@ -1,1 +1,1 @@
-"""The rclpy side; the only place that imports ROS."""
+"""The rclpy side of the live application; the only place that imports ROS."""

@@ -14,8 +14,11 @@ from pear_ros.types import Box, Frame
 class Detector(Protocol):
     """Finds the people of one picture."""
 
-    def detect(self, frame: Frame) -> list[Box]:
-        """Boxes in pixels of `frame.image`, best score first; an empty list if nobody is there."""
+    def detect(self, frame: Frame) -> list[Box] | None:
+        """Boxes in pixels of `frame.image`, best score first; an empty list if nobody is there.
+
+        None: it did not look at this frame, so everybody stays where they were heading.
+        """
         ...
 
 

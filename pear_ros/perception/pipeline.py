@@ -75,6 +75,19 @@ class Pipeline:
         self._tracker = track.Tracker(self.options, self.policy.binding)
         self._smoother = smooth.Smoother(self.engine, self.smoothing) if self.smoothing else None
 
+    def retune(
+        self, options: track.TrackerOptions, smoothing: smooth.SmoothOptions | None
+    ) -> None:
+        """Other options from the next frame on; nobody is forgotten."""
+        self.options = self._tracker.options = options
+        self.smoothing = smoothing
+        if smoothing is None:
+            self._smoother = None
+        elif self._smoother is None:
+            self._smoother = smooth.Smoother(self.engine, smoothing)
+        else:
+            self._smoother.options = smoothing
+
     @property
     def lost(self) -> tuple[int, ...]:
         """Ids of the tracks that ended in the last frame; its HumanFrame no longer holds them."""

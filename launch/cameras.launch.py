@@ -1,0 +1,60 @@
+"""Several cameras: one namespaced node each, in one process with one engine, or a process each.
+
+ros2 launch pear cameras.launch.py cameras:=front,rear image:=image_raw
+ros2 launch pear cameras.launch.py cameras:=front,rear shared:=false
+
+Camera NAME is read from /NAME/<image> and its people appear under /NAME/humans; ids of REP-155 and
+TF frames begin with NAME_.
+"""
+
+from __future__ import annotations
+
+from launch.actions import DeclareLaunchArgument, OpaqueFunction
+from launch.launch_context import LaunchContext
+from launch.substitutions import LaunchConfiguration
+from launch_ros.actions import Node
+from launch_ros.substitutions import FindPackageShare
+
+from launch import LaunchDescription, LaunchDescriptionEntity
+
+ARGUMENTS = (
+    ("cameras", "front,rear", "names, separated by commas; each is a namespace"),
+    ("image", "image_raw", "picture topic below each camera's namespace"),
+    ("camera_info", "camera_info", "calibration below each camera's namespace"),
+    ("depth", "", "depth image below each camera's namespace; empty: none"),
+    ("shared", "true", "one process and one engine for all; false: a process per camera"),
+    ("params_file", "", "YAML with ros__parameters; empty: the installed config/pear.yaml"),
+    ("use_sim_time", "false", "follow /clock"),
+)
+
+
+def start(context: LaunchContext) -> list[LaunchDescriptionEntity]:
+    """One process, or one per camera."""
+    said = {name: LaunchConfiguration(name).perform(context) for name, _, _ in ARGUMENTS}
+    names = [name.strip() for name in said["cameras"].split(",") if name.strip()]
+    share = FindPackageShare("pear").perform(context)
+    common: dict[str, object] = {"use_sim_time": said["use_sim_time"].lower() == "true"}
+    remappings = [("image", said["image"]), ("camera_info", said["camera_info"])]
+    if said["depth"]:
+        common["use_depth"] = True
+        remappings.append(("depth", said["depth"]))
+    groups = [names] if said["shared"].lower() == "true" else [[name] for name in names]
+    return [
+        Node(
+            package="pear",
+            executable="mesh_recovery_node",
+            parameters=[said["params_file"] or f"{share}/config/pear.yaml", common],
+            remappings=remappings,
+            arguments=["--autostart", "--cameras", *group],
+            output="screen",
+        )
+        for group in groups
+    ]
+
+
+def generate_launch_description() -> LaunchDescription:
+    declared = [
+        DeclareLaunchArgument(name, default_value=default, description=text)
+        for name, default, text in ARGUMENTS
+    ]
+    return LaunchDescription([*declared, OpaqueFunction(function=start)])

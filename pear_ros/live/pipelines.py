@@ -1,0 +1,73 @@
+"""The pipeline that follows the live settings."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from pear_ros.live.settings import Settings
+from pear_ros.perception.detect import Detector, policy_of
+from pear_ros.perception.elsewhere import Elsewhere
+from pear_ros.perception.pipeline import Pipeline, Regressor
+from pear_ros.perception.smooth import SmoothOptions
+from pear_ros.perception.track import TrackerOptions
+from pear_ros.problems import Problems
+from pear_ros.types import Frame, HumanFrame
+
+TOPIC = "topic"
+"""The setting `detector` for boxes that come with the pictures."""
+
+
+def open_live_detector(settings: Settings) -> Detector:
+    """What finds people. Raises PearError for an unknown one."""
+    if settings.detector == TOPIC:
+        return Elsewhere()
+    from pear_ros.perception.choose import open_detector
+
+    return open_detector(settings.detector, settings.threads or None)
+
+
+def tracker_options(settings: Settings, detector: Detector) -> TrackerOptions:
+    """How tracks live under these settings."""
+    policy = policy_of(detector)
+    return TrackerOptions(
+        timeout=settings.prediction_timeout,
+        search=max(policy.search, settings.search_period),
+        check=policy.check,
+    )
+
+
+class LivePipeline:
+    """A pipeline that takes the newest settings before each frame; one attribute read, if none."""
+
+    def __init__(
+        self,
+        engine: Regressor,
+        detector: Detector,
+        settings: Callable[[], Settings],
+        problems: Problems,
+    ) -> None:
+        self._settings, self._detector = settings, detector
+        self._applied = settings()
+        self._pipeline = Pipeline(
+            engine,
+            detector,
+            options=tracker_options(self._applied, detector),
+            smoothing=smoothing(self._applied),
+            problems=problems,
+        )
+
+    def process(self, frame: Frame) -> HumanFrame:
+        settings = self._settings()
+        if settings is not self._applied:
+            self._applied = settings
+            self._pipeline.retune(tracker_options(settings, self._detector), smoothing(settings))
+        return self._pipeline.process(frame)
+
+    def reset(self) -> None:
+        """Forget everybody."""
+        self._pipeline.reset()
+
+
+def smoothing(settings: Settings) -> SmoothOptions | None:
+    """How people are filtered under these settings."""
+    return SmoothOptions() if settings.smoothing else None

@@ -1,0 +1,152 @@
+"""Says how a live application does: /diagnostics, a heartbeat, and log lines about new faults."""
+
+from __future__ import annotations
+
+import math
+import time
+from typing import Protocol
+
+from pear_ros.engine.base import EngineInfo
+from pear_ros.live.graph import Graph, Level, Publisher, Qos
+from pear_ros.live.settings import Settings
+from pear_ros.live.slot import Newest
+from pear_ros.live.vitals import SECOND, Vitals
+from pear_ros.live.worker import Waiting
+from pear_ros.messages import diagnostics as diagnostic
+from pear_ros.messages.heartbeat import State, heartbeat
+from pear_ros.problems import Problems
+
+DIAGNOSTICS, HEARTBEAT = "/diagnostics", "heartbeat"
+DIAGNOSTIC_ARRAY = "diagnostic_msgs/msg/DiagnosticArray"
+HEARTBEAT_TYPE = "pear/msg/Heartbeat"
+DROPPED = ("late", "duplicate", "stamp", "encoding", "size", "step", "truncated", "unreadable")
+"""Kinds of problems that mean a picture without an answer."""
+
+
+class _Engine(Protocol):
+    @property
+    def info(self) -> EngineInfo: ...
+
+
+class _Source(Protocol):
+    topic: str
+
+    def calibration_state(self) -> str: ...
+
+
+class Watched(Protocol):
+    """The part of an application that is reported."""
+
+    @property
+    def settings(self) -> Settings: ...
+    @property
+    def vitals(self) -> Vitals: ...
+    @property
+    def problems(self) -> Problems: ...
+    @property
+    def engine(self) -> _Engine: ...
+    @property
+    def source(self) -> _Source: ...
+    @property
+    def slot(self) -> Newest[Waiting]: ...
+    @property
+    def failure(self) -> str: ...
+
+
+class Reporter:
+    """Publishes `health` and a heartbeat each time it is asked to."""
+
+    def __init__(self, graph: Graph, watched: Watched) -> None:
+        self._graph, self._watched = graph, watched
+        self._topics: dict[str, Publisher] = {}
+        self._beats = 0
+        self._told: dict[str, int] = {}
+
+    def open(self) -> None:
+        self._topics = {
+            DIAGNOSTICS: self._graph.advertise(DIAGNOSTICS, DIAGNOSTIC_ARRAY, Qos()),
+            HEARTBEAT: self._graph.advertise(HEARTBEAT, HEARTBEAT_TYPE, Qos(depth=1)),
+        }
+
+    def close(self) -> None:
+        for publisher in self._topics.values():
+            publisher.close()
+        self._topics = {}
+
+    def report(self) -> None:
+        """Once per period."""
+        self._log_new_faults()
+        node = self._graph.resolve("~").rstrip("/")
+        found = health(self._watched, node, time.monotonic_ns())
+        now = self._graph.now()
+        self._beats += 1
+        self._topics[DIAGNOSTICS].publish(diagnostic.diagnostic_array(found, now))
+        beat = heartbeat(
+            now, self._beats, node, state=State.ACTIVE, level=found.level, frames=found.frames,
+            rate=found.rate_out,
+        )  # fmt: skip
+        self._topics[HEARTBEAT].publish(beat)
+
+    def _log_new_faults(self) -> None:
+        """One line per kind of fault and period, with how often it has happened."""
+        problems = self._watched.problems
+        for kind, count in list(problems.counts.items()):
+            if count == self._told.get(kind, 0):
+                continue
+            first = kind not in self._told
+            self._told[kind] = count
+            example = problems.examples[kind][-1]
+            # The first of a kind at once; then at 10, 100, ... so that a log stays readable.
+            if first or math.log10(count).is_integer():
+                self._graph.log(Level.WARN, f"{example} ({count} of kind {kind!r} so far)")
+
+
+def health(watched: Watched, node: str, now: int) -> diagnostic.Health:
+    """The verdict and its numbers; now: time.monotonic_ns."""
+    vital, problems = watched.vitals.read(now), watched.problems.counts
+    info = watched.engine.info
+    state = watched.source.calibration_state()
+    level, message = verdict(watched, now)
+    median, high, highest = vital.age if math.isfinite(vital.age[0]) else vital.latency
+    dropped = {"replaced by a newer one": watched.slot.replaced}
+    dropped |= {kind: problems[kind] for kind in DROPPED if problems[kind]}
+    return diagnostic.Health(
+        node=node,
+        hardware_id=watched.source.topic,
+        level=level,
+        message=message,
+        backend=f"{info.backend} {info.version}",
+        device=info.device,
+        precision=info.precision,
+        fallback=info.fallback,
+        rate_in=vital.rate_in,
+        rate_out=vital.rate_out,
+        latency=diagnostic.Percentiles(median, high, highest),
+        stages=vital.stages,
+        dropped=dropped,
+        problems={k: n for k, n in problems.items() if k not in DROPPED},
+        calibrated=state == "calibrated",
+        calibration_reason="" if state == "calibrated" else state,
+        people=vital.people,
+        frames=watched.vitals.frames,
+    )
+
+
+def verdict(watched: Watched, now: int) -> tuple[diagnostic.Level, str]:
+    """Level and reason, the worst first."""
+    if watched.failure:
+        return diagnostic.Level.ERROR, f"the engine gave up: {watched.failure}"
+    topic, last = watched.source.topic, watched.vitals.last_arrival
+    if not last:
+        return diagnostic.Level.STALE, f"no picture has come on {topic}"
+    silent = (now - last) / SECOND
+    if silent > watched.settings.silence:
+        return diagnostic.Level.STALE, f"no picture on {topic} for {silent:.1f} s"
+    if not watched.vitals.frames:
+        return diagnostic.Level.ERROR, f"pictures come on {topic}, none can be used"
+    state = watched.source.calibration_state()
+    if state != "calibrated":
+        return diagnostic.Level.WARN, f"UNCALIBRATED: {state}; positions are guesses, no TF"
+    if watched.engine.info.fallback:
+        return diagnostic.Level.WARN, f"running on a fallback: {watched.engine.info.fallback}"
+    return diagnostic.Level.OK, "running"

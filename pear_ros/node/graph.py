@@ -1,0 +1,140 @@
+"""The graph interface on rclpy: raw CDR in, raw CDR out."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+from rclpy.callback_groups import MutuallyExclusiveCallbackGroup
+from rclpy.node import Node
+from rclpy.qos import DurabilityPolicy, HistoryPolicy, QoSProfile, ReliabilityPolicy
+from rclpy.qos_overriding_options import QoSOverridingOptions
+from rosidl_runtime_py.utilities import get_message
+from std_srvs.srv import Trigger
+
+from pear_ros.live.graph import Level, Publisher, Qos, Subscription
+from pear_ros.problems import PearError
+
+_QUIET_SECONDS = 5.0
+"""The same warning is not logged more often than this."""
+
+
+def profile(qos: Qos) -> QoSProfile:
+    """rclpy's form of a Qos."""
+    return QoSProfile(
+        history=HistoryPolicy.KEEP_LAST,
+        depth=qos.depth,
+        reliability=ReliabilityPolicy.RELIABLE if qos.reliable else ReliabilityPolicy.BEST_EFFORT,
+        durability=DurabilityPolicy.TRANSIENT_LOCAL if qos.latched else DurabilityPolicy.VOLATILE,
+    )
+
+
+class RclpyGraph:
+    """One rclpy node behind `live.graph.Graph`.
+
+    Callbacks of subscriptions share one mutually exclusive group: they only keep bytes.
+    """
+
+    def __init__(self, node: Node) -> None:
+        self._node = node
+        self._group = MutuallyExclusiveCallbackGroup()
+        self._services: list[Any] = []
+        self._logged: dict[str, float] = {}
+
+    def now(self) -> int:
+        return int(self._node.get_clock().now().nanoseconds)
+
+    def resolve(self, topic: str) -> str:
+        return str(self._node.resolve_topic_name(topic))
+
+    def types(self, topic: str) -> tuple[str, ...]:
+        offers = self._node.get_publishers_info_by_topic(self.resolve(topic))
+        return tuple(dict.fromkeys(str(offer.topic_type) for offer in offers))
+
+    def subscribe(
+        self, topic: str, type_name: str, qos: Qos, callback: Callable[[memoryview], None]
+    ) -> Subscription:
+        subscription = self._node.create_subscription(
+            _message_class(type_name),
+            topic,
+            lambda data: callback(memoryview(data)),
+            profile(qos),
+            callback_group=self._group,
+            raw=True,
+            qos_overriding_options=QoSOverridingOptions.with_default_policies(),
+        )
+        return _Subscription(self._node, subscription)
+
+    def advertise(self, topic: str, type_name: str, qos: Qos) -> Publisher:
+        publisher = self._node.create_publisher(
+            _message_class(type_name),
+            topic,
+            profile(qos),
+            qos_overriding_options=QoSOverridingOptions.with_default_policies(),
+        )
+        return _Publisher(self._node, publisher)
+
+    def serve(self, service: str, callback: Callable[[], tuple[bool, str]]) -> None:
+        def answer(_: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
+            response.success, response.message = callback()
+            return response
+
+        self._services.append(self._node.create_service(Trigger, service, answer))
+
+    def log(self, level: Level, text: str) -> None:
+        now = time.monotonic()
+        if level >= Level.WARN and now - self._logged.get(text, -_QUIET_SECONDS) < _QUIET_SECONDS:
+            return
+        if len(self._logged) > 100:
+            self._logged.clear()
+        self._logged[text] = now
+        logger = self._node.get_logger()
+        # rclpy wants one line of code per severity.
+        if level >= Level.ERROR:
+            logger.error(text)
+        elif level >= Level.WARN:
+            logger.warning(text)
+        elif level >= Level.INFO:
+            logger.info(text)
+        else:
+            logger.debug(text)
+
+    def close(self) -> None:
+        """Withdraw the services; topics close themselves."""
+        for service in self._services:
+            self._node.destroy_service(service)
+        self._services = []
+
+
+def _message_class(type_name: str) -> Any:
+    try:
+        return get_message(type_name)
+    except (ModuleNotFoundError, AttributeError, ValueError):
+        package = type_name.split("/")[0]
+        raise PearError(
+            "message type is not installed", where=type_name, expected=f"the ROS package {package}"
+        ) from None
+
+
+class _Subscription:
+    def __init__(self, node: Node, subscription: Any) -> None:
+        self._node, self._subscription = node, subscription
+
+    def close(self) -> None:
+        self._node.destroy_subscription(self._subscription)
+
+
+class _Publisher:
+    def __init__(self, node: Node, publisher: Any) -> None:
+        self._node, self._publisher = node, publisher
+
+    @property
+    def subscribers(self) -> int:
+        return int(self._publisher.get_subscription_count())
+
+    def publish(self, data: bytes) -> None:
+        self._publisher.publish(data)
+
+    def close(self) -> None:
+        self._node.destroy_publisher(self._publisher)
