@@ -1,0 +1,387 @@
+"""The lifecycle node on a real ROS 2 (skipped where none is sourced)."""
+
+from __future__ import annotations
+
+import gc
+import threading
+import time
+from typing import Any
+
+import numpy as np
+import pytest
+
+pytestmark = pytest.mark.ros
+MS = 1_000_000
+START = 1_700_000_000_000 * MS
+
+
+def humans_of(peer: Any) -> list[Any]:
+    from pear.msg import HumanArray
+
+    return peer.listen("/humans", HumanArray)
+
+
+def stream(peer: Any, picture: Any, info: Any, count: int, start: int = START) -> list[int]:
+    """Pictures with calibration, 10 ms apart."""
+    stamps = [start + i * 33 * MS for i in range(count)]
+    for stamp in stamps:
+        peer.publish("/camera_info", info())
+        peer.publish("/image", picture(stamp))
+        time.sleep(0.01)
+    return stamps
+
+
+def stamps_of(messages: list[Any]) -> list[int]:
+    return [m.header.stamp.sec * 1000 * MS + m.header.stamp.nanosec for m in messages]
+
+
+def test_pictures_in_people_out(start: Any, peer: Any, picture: Any, info: Any) -> None:
+    from pear.msg import BodyModel
+
+    start()
+    humans = humans_of(peer)
+    model = peer.listen("/body_model", BodyModel, latched=True)
+    peer.publish("/camera_info", info())
+    stamps = stream(peer, picture, info, 3)
+    peer.wait(lambda: len(humans) >= 1, "no people")
+    message = humans[-1]
+    assert set(stamps_of(humans)) <= set(stamps)
+    assert message.header.frame_id == "camera_optical_frame" and message.calibrated
+    human = message.humans[0]
+    assert np.shape(human.joints) == (435,) and human.transl[2] == pytest.approx(2.09, abs=0.05)
+    peer.wait(lambda: len(model) == 1, "the body model is not latched")
+    assert model[0].num_vertices == 40
+
+
+def test_everything_that_is_listened_to_can_be_decoded(
+    start: Any, peer: Any, picture: Any, info: Any
+) -> None:
+    from diagnostic_msgs.msg import DiagnosticArray
+    from geometry_msgs.msg import PointStamped, TwistStamped
+    from hri_msgs.msg import (
+        FacialActionUnits,
+        FacialLandmarks,
+        IdsList,
+        NormalizedRegionOfInterest2D,
+        Skeleton2D,
+    )
+    from pear.msg import Heartbeat, HumanMesh
+    from sensor_msgs.msg import CompressedImage
+    from tf2_msgs.msg import TFMessage
+    from visualization_msgs.msg import MarkerArray
+
+    start()
+    body = "/humans/bodies/b0"
+    heard = {
+        topic: peer.listen(topic, kind)
+        for topic, kind in {
+            "/humans/meshes": HumanMesh, "/markers": MarkerArray, "/tf": TFMessage,
+            "/debug_image/compressed": CompressedImage, "/diagnostics": DiagnosticArray,
+            "/heartbeat": Heartbeat, "/humans/bodies/tracked": IdsList,
+            f"{body}/position": PointStamped, f"{body}/velocity": TwistStamped,
+            f"{body}/skeleton2d": Skeleton2D, f"{body}/roi": NormalizedRegionOfInterest2D,
+        }.items()
+    }  # fmt: skip
+    del FacialActionUnits, FacialLandmarks
+    peer.publish("/camera_info", info())
+    for i in range(60):
+        stream(peer, picture, info, 1, START + i * 33 * MS)
+        if all(heard.values()):
+            break
+    silent = [topic for topic, messages in heard.items() if not messages]
+    assert not silent
+    assert len(heard["/humans/meshes"][0].vertices) == 120
+    assert heard["/tf"][0].transforms[0].child_frame_id == "body_b0"
+    assert list(heard["/humans/bodies/tracked"][-1].ids) == ["b0"]
+
+
+@pytest.mark.parametrize(
+    ("encoding", "channels", "size"),
+    [
+        ("rgb8", 3, 1), ("bgr8", 3, 1), ("rgba8", 4, 1), ("bgra8", 4, 1), ("mono8", 1, 1),
+        ("mono16", 1, 2), ("rgb16", 3, 2), ("bgr16", 3, 2), ("bayer_rggb8", 1, 1),
+        ("yuv422_yuy2", 2, 1), ("yuv422", 2, 1), ("8UC3", 3, 1),
+    ],
+)  # fmt: skip
+def test_every_encoding(
+    start: Any, peer: Any, picture: Any, info: Any, encoding: str, channels: int, size: int
+) -> None:
+    start()
+    humans = humans_of(peer)
+    peer.publish("/camera_info", info())
+    for i in range(20):
+        peer.publish("/image", picture(START + i * 33 * MS, encoding, channels, size))
+        time.sleep(0.02)
+        if humans:
+            break
+    peer.wait(lambda: len(humans) > 0, f"nothing from {encoding}")
+
+
+@pytest.mark.parametrize("reliable", [True, False])
+def test_any_publisher_of_pictures_matches(
+    start: Any, peer: Any, picture: Any, reliable: bool
+) -> None:
+    start()
+    humans = humans_of(peer)
+    for i in range(20):
+        peer.publish("/image", picture(START + i * 33 * MS), reliable=reliable)
+        time.sleep(0.02)
+        if humans:
+            break
+    peer.wait(lambda: len(humans) > 0, "no people")
+    assert not humans[0].calibrated and humans[0].humans[0].scale_source == 0
+
+
+def test_a_best_effort_reader_gets_people_too(
+    start: Any, peer: Any, picture: Any, info: Any
+) -> None:
+    from pear.msg import HumanArray
+
+    start()
+    heard = peer.listen("/humans", HumanArray, reliable=False)
+    stream(peer, picture, info, 20)
+    peer.wait(lambda: len(heard) > 0, "no people")
+
+
+def test_wrong_pictures_are_counted_and_life_goes_on(
+    start: Any, peer: Any, picture: Any, info: Any
+) -> None:
+    node = start()
+    humans = humans_of(peer)
+    wrong = picture(START)
+    wrong.step = 7
+    unknown = picture(START + MS)
+    unknown.encoding = "rgb32"
+    short = picture(START + 2 * MS)
+    short.data = short.data[:100]
+    for message in (wrong, unknown, short):
+        peer.publish("/image", message)
+        time.sleep(0.1)
+    stream(peer, picture, info, 10, START + 100 * MS)
+    peer.wait(lambda: len(humans) > 0, "no people")
+    counts = node.application.problems.counts
+    assert counts["step"] == 1 and counts["encoding"] == 1 and counts["truncated"] == 1
+
+
+def test_clock_jumps(start: Any, peer: Any, picture: Any, info: Any) -> None:
+    node = start()
+    humans = humans_of(peer)
+    stream(peer, picture, info, 10, START)
+    peer.wait(lambda: len(humans) > 0, "no people")
+    seen = len(humans)
+    first = humans[0].humans[0].track_id
+    stream(peer, picture, info, 10, START - 60_000 * MS)
+    peer.wait(
+        lambda: len(humans) > seen and stamps_of(humans)[-1] < START, "nothing after the jump"
+    )
+    assert humans[-1].humans[0].track_id > first, "an id came back"
+    assert node.application.problems.counts["clock"] == 1
+
+
+def test_a_camera_that_drops_out_and_returns(
+    start: Any, peer: Any, picture: Any, info: Any
+) -> None:
+    from diagnostic_msgs.msg import DiagnosticArray
+
+    start(silence=0.3)
+    humans = humans_of(peer)
+    reports = peer.listen("/diagnostics", DiagnosticArray)
+
+    def level() -> int:
+        return int.from_bytes(reports[-1].status[0].level, "little") if reports else -1
+
+    stream(peer, picture, info, 10)
+    peer.wait(lambda: level() == 0, "not running")
+    peer.wait(lambda: level() == 3, "silence is not told")
+    seen = len(humans)
+    stream(peer, picture, info, 10, START + 2_000 * MS)
+    peer.wait(lambda: level() == 0 and len(humans) > seen, "the camera came back unnoticed")
+
+
+def test_an_engine_that_fails_in_mid_run_takes_the_node_to_unconfigured(
+    start: Any, peer: Any, picture: Any, info: Any, made_up_engine: Any
+) -> None:
+    node = start()
+    humans = humans_of(peer)
+    stream(peer, picture, info, 5)
+    peer.wait(lambda: len(humans) > 0, "no people")
+    made_up_engine.failing = True
+    for i in range(100):
+        if node.application is None:
+            break
+        stream(peer, picture, info, 1, START + (100 + i) * 33 * MS)
+    peer.wait(lambda: label(node) == "unconfigured", f"state {label(node)}")
+    assert node.engine is None and node.application is None
+    made_up_engine.failing = False
+    assert node.trigger_configure().name == "SUCCESS"
+    assert node.trigger_activate().name == "SUCCESS"
+    seen = len(humans)
+    stream(peer, picture, info, 10, START + 20_000 * MS)
+    peer.wait(lambda: len(humans) > seen, "it does not come back")
+
+
+def label(node: Any) -> str:
+    return str(node._state_machine.current_state[1])
+
+
+def test_a_configuration_that_fails_says_why(start: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    from pear_ros.engine.selftest import SelfTest
+    from pear_ros.node import mesh_recovery_node as module
+
+    node = start(configured=False)
+    told: list[str] = []
+    monkeypatch.setattr(node.graph, "log", lambda level, text: told.append(text))
+    monkeypatch.setattr(module, "self_test", lambda *_: SelfTest(31.0, False, "31 mm off"))
+    assert node.trigger_configure().name == "ERROR"
+    assert label(node) == "unconfigured" and any("31 mm off" in text for text in told)
+    monkeypatch.setattr(module, "self_test", lambda *_: SelfTest(0.0, True, ""))
+    assert node.trigger_configure().name == "SUCCESS"
+
+
+def test_fifty_lives_without_a_leak(
+    start: Any, peer: Any, picture: Any, info: Any, made_up_engine: Any
+) -> None:
+    node = start()
+    humans = humans_of(peer)
+
+    def live(i: int) -> None:
+        stream(peer, picture, info, 1, START + i * 1000 * MS)
+        for transition in ("deactivate", "cleanup", "configure", "activate"):
+            assert getattr(node, f"trigger_{transition}")().name == "SUCCESS"
+
+    for i in range(5):
+        live(i)
+    gc.collect()
+    threads, objects = threading.active_count(), len(gc.get_objects())
+    for i in range(5, 55):
+        live(i)
+    gc.collect()
+    assert threading.active_count() == threads
+    # Some hundred objects belong to the messages that the listener keeps.
+    assert len(gc.get_objects()) - objects < 2000 + 200 * len(humans)
+    assert len(list(node.publishers)) < 30 and len(list(node.subscriptions)) < 5
+
+
+def test_parameters_change_under_load(start: Any, peer: Any, picture: Any, info: Any) -> None:
+    from rclpy.parameter import Parameter
+    from visualization_msgs.msg import MarkerArray
+
+    node = start()
+    humans = humans_of(peer)
+    markers = peer.listen("/markers", MarkerArray)
+    ending = threading.Event()
+
+    def shoot() -> None:
+        i = 0
+        while not ending.is_set():
+            stream(peer, picture, info, 1, START + i * 33 * MS)
+            i += 1
+
+    camera = threading.Thread(target=shoot)
+    camera.start()
+    try:
+        for i in range(50):
+            mesh = ("none", "lod", "full")[i % 3]
+            changed = [
+                Parameter("marker_mesh", value=mesh),
+                Parameter("smoothing", value=i % 2 == 0),
+            ]
+            assert all(r.successful for r in node.set_parameters(changed))
+        node.set_parameters([Parameter("marker_mesh", value="full")])
+        before = len(markers)
+        peer.wait(lambda: len(markers) > before + 3 and len(humans) > 10, "no markers")
+        mesh = next(m for m in markers[-1].markers if m.ns == "mesh")
+        assert len(mesh.points) == 180
+    finally:
+        ending.set()
+        camera.join()
+    assert node.application.problems.counts["output"] == 0
+
+
+def test_refused_parameters_say_why(start: Any) -> None:
+    from rclpy.parameter import Parameter
+
+    node = start()
+    for name, value, words in (
+        ("prediction_timeout", -1.0, "prediction_timeout"),
+        ("marker_mesh", "coarse", "none or lod or full"),
+        ("model", "another", "clean it up first"),
+        ("smoothing", 3, "type"),
+    ):
+        (result,) = node.set_parameters([Parameter(name, value=value)])
+        assert not result.successful and words in result.reason, (name, result.reason)
+    assert node.settings.prediction_timeout == 0.8
+
+
+def test_descriptors_come_from_the_table(start: Any) -> None:
+    from pear_ros.live.settings import TABLE
+
+    node = start(configured=False)
+    for row in TABLE:
+        descriptor = node.describe_parameter(row.name)
+        assert row.why in descriptor.description
+        if row.low is not None and row.kind is float:
+            span = descriptor.floating_point_range[0]
+            assert (span.from_value, span.to_value) == (row.low, row.high)
+        assert node.get_parameter(row.name).value is not None
+
+
+def test_services(start: Any, peer: Any, picture: Any, info: Any, tmp_path: Any) -> None:
+    from std_srvs.srv import Trigger
+
+    start(snapshot_folder=str(tmp_path))
+    humans = humans_of(peer)
+    stream(peer, picture, info, 10)
+    peer.wait(lambda: len(humans) > 0, "no people")
+
+    def call(name: str) -> Any:
+        client = peer.node.create_client(Trigger, f"/mesh_recovery_node/{name}")
+        assert client.wait_for_service(20.0)
+        future = client.call_async(Trigger.Request())
+        peer.wait(future.done, f"{name} does not answer")
+        return future.result()
+
+    assert call("reset_tracks").success
+    answer = call("save_snapshot")
+    assert (
+        answer.success and (tmp_path / answer.message.rsplit("/", 1)[1] / "people.json").is_file()
+    )
+
+
+def test_remapping_and_namespace(start: Any, peer: Any, picture: Any, info: Any) -> None:
+    from pear.msg import HumanArray
+
+    start(arguments=("-r", "image:=/front/color", "-r", "__ns:=/robot"))
+    heard = peer.listen("/robot/humans", HumanArray)
+    for i in range(20):
+        peer.publish("/front/color", picture(START + i * 33 * MS))
+        time.sleep(0.02)
+        if heard:
+            break
+    peer.wait(lambda: len(heard) > 0, "no people")
+
+
+def test_qos_overrides(start: Any, peer: Any) -> None:
+    start(arguments=(
+        "-p", "qos_overrides./humans.publisher.reliability:=best_effort",
+        "-p", "qos_overrides./image.subscription.depth:=3",
+    ))  # fmt: skip
+    peer.wait(lambda: bool(peer.node.get_publishers_info_by_topic("/humans")), "not offered")
+    offer = peer.node.get_publishers_info_by_topic("/humans")[0]
+    assert offer.qos_profile.reliability.name == "BEST_EFFORT"
+
+
+def test_simulated_time(start: Any, peer: Any) -> None:
+    from pear.msg import Heartbeat
+    from rosgraph_msgs.msg import Clock
+
+    start(use_sim_time=True)
+    beats = peer.listen("/heartbeat", Heartbeat)
+    clock = Clock()
+    clock.clock.sec = 1234
+    for _ in range(100):
+        peer.publish("/clock", clock)
+        time.sleep(0.05)
+        if beats and beats[-1].header.stamp.sec == 1234:
+            break
+    assert beats[-1].header.stamp.sec == 1234
