@@ -10,6 +10,7 @@ process that never had: the C library then maps new pages for every large messag
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import datetime
 import importlib.util
 import json
@@ -33,19 +34,27 @@ sys.path.insert(0, str(ROOT))
 
 from pear_ros.messages import codec, images  # noqa: E402
 from pear_ros.messages.body_model import body_model  # noqa: E402
+from pear_ros.messages.depth import decode_depth  # noqa: E402
+from pear_ros.messages.detections import read_detections  # noqa: E402
+from pear_ros.messages.diagnostics import Health, Level, diagnostic_array  # noqa: E402
 from pear_ros.messages.encodings import ENCODINGS  # noqa: E402
+from pear_ros.messages.foreign import DETECTION_2D_ARRAY  # noqa: E402
 from pear_ros.messages.human import human_array  # noqa: E402
 from pear_ros.messages.identity import Identity  # noqa: E402
 from pear_ros.messages.markers import MarkerStyle, marker_array  # noqa: E402
 from pear_ros.messages.mesh import human_mesh  # noqa: E402
+from pear_ros.messages.pictures import compressed_image  # noqa: E402
+from pear_ros.messages.pictures import image as image_message  # noqa: E402
+from pear_ros.messages.rep155 import rep155  # noqa: E402
+from pear_ros.messages.tf import tf_message  # noqa: E402
+from pear_ros.output.sketch import debug_image  # noqa: E402
 from pear_ros.problems import Problems  # noqa: E402
-from pear_ros.replay.makebag import compressed_image  # noqa: E402
-from pear_ros.replay.makebag import image as image_message  # noqa: E402
 from pear_ros.replay.reader import frames  # noqa: E402
 from pear_ros.replay.writer import BagWriter  # noqa: E402
+from pear_ros.types import Frame  # noqa: E402
 
 IDENTITY = Identity("pear@0123456789ab", "free_body@0123456789ab", "free_body@0123456789ab")
-MESH_ONLY = MarkerStyle(skeleton=False, label=False)
+MESH_ONLY = MarkerStyle(skeleton=False, label=False, gaze=False)
 WIDTH, HEIGHT = 640, 480
 
 
@@ -82,8 +91,8 @@ def timed(call: Callable[[], object], repeat: int = 300) -> dict[str, float]:
 
 
 def builders() -> dict[str, Any]:
-    people, rng = fabricated(), np.random.default_rng(0)
-    one, four = people.frame(rng, 1), people.frame(rng, 4)
+    made, rng = fabricated(), np.random.default_rng(0)
+    one, four = made.frame(rng, 1), made.frame(rng, 4)
     vertices, faces = free_body()
     lod = faces[:: max(1, len(faces) // 2000)]
     mesh = vertices[None]
@@ -91,7 +100,7 @@ def builders() -> dict[str, Any]:
     def full() -> bytes:
         return marker_array(one, mesh, faces, style=MESH_ONLY)
 
-    topology = people.topology(len(vertices), len(faces))
+    topology = made.topology(len(vertices), len(faces))
     results: dict[str, Any] = {
         "human_array_1": timed(lambda: human_array(one, IDENTITY)),
         "human_array_4": timed(lambda: human_array(four, IDENTITY)),
@@ -107,6 +116,96 @@ def builders() -> dict[str, Any]:
         "human_array_1_bytes": len(human_array(one, IDENTITY)),
         "marker_array_full_mesh_bytes": len(full()),
     }
+    return results
+
+
+def object_per_point() -> dict[str, Any]:
+    """The full-mesh marker as nodes usually build it: an object per corner, then serialised.
+
+    Through rclpy where ROS 2 is sourced, else through rosbags' objects.
+    """
+    vertices, faces = free_body()
+    corners = vertices[faces.reshape(-1)].astype(np.float64)
+    try:
+        from geometry_msgs.msg import Point
+        from rclpy.serialization import serialize_message
+        from visualization_msgs.msg import Marker, MarkerArray
+
+        def build() -> object:
+            marker = Marker(type=Marker.TRIANGLE_LIST)
+            marker.points = [Point(x=x, y=y, z=z) for x, y, z in corners.tolist()]
+            return serialize_message(MarkerArray(markers=[marker]))
+
+        by = f"rclpy {os.environ.get('ROS_DISTRO', '')}".strip()
+    except ImportError:
+        empty = codec.deserialize(
+            marker_array(fabricated().frame(np.random.default_rng(0), 1)), codec.MARKER_ARRAY
+        )
+        point = codec.typestore().types["geometry_msgs/msg/Point"]
+
+        def build() -> object:
+            empty.markers[0].points = [point(x, y, z) for x, y, z in corners.tolist()]
+            return codec.serialize(empty, codec.MARKER_ARRAY)
+
+        by = f"rosbags {version('rosbags')}"
+    return {"by": by, "points": len(corners), **timed(build, 10)}
+
+
+def people() -> dict[str, Any]:
+    """What a live node sends beside HumanArray, for 1 and 8 people who face the camera."""
+    made = fabricated()
+    rng = np.random.default_rng(0)
+    names = tuple(f"expression_{i}" for i in range(50))
+    picture = np.zeros((HEIGHT, WIDTH, 3), np.uint8)
+    results: dict[str, Any] = {}
+    for count in (1, 8):
+        humans = tuple(
+            made.posed(i, keypoints=rng.uniform(50, 400, (145, 2)).astype(np.float32))
+            for i in range(count)
+        )
+        frame = dataclasses.replace(made.frame(rng, 0), humans=humans)
+        seen = Frame(picture)
+        results |= {
+            f"tf_{count}": timed(lambda f=frame: tf_message(f)),
+            f"tf_joints_{count}": timed(lambda f=frame: tf_message(f, joints=True)),
+            f"rep155_{count}": timed(lambda f=frame: rep155(f, expression_names=names)),
+            f"markers_without_mesh_{count}": timed(lambda f=frame: marker_array(f)),
+            f"debug_image_640x480_{count}": timed(lambda f=frame, s=seen: debug_image(s, f), 50),
+        }
+    health = Health("/pear", "camera", Level.OK, "running", stages={"network": 0.01})
+    results["diagnostics"] = timed(lambda: diagnostic_array(health, 1))
+    return results
+
+
+def listening() -> dict[str, Any]:
+    """Depth images and detections."""
+    rng = np.random.default_rng(0)
+    metres = rng.uniform(1, 6, (HEIGHT, WIDTH)).astype(np.float32)
+    metres[rng.uniform(size=metres.shape) < 0.1] = 0
+    results: dict[str, Any] = {}
+    for encoding, samples in (("16UC1", (1000 * metres).astype(np.uint16)), ("32FC1", metres)):
+        raw = image_message(samples.view(np.uint8).reshape(HEIGHT, -1), 1, "eye", encoding)
+        # The builder counts bytes as pixels: say how many samples a row has.
+        at = raw.index(np.array([HEIGHT, WIDTH * samples.itemsize], "<u4").tobytes())
+        raw = raw[: at + 4] + np.array([WIDTH], "<u4").tobytes() + raw[at + 8 :]
+        assert decode_depth(raw).shape == (HEIGHT, WIDTH)
+        results[f"depth_{encoding}_640x480"] = timed(lambda raw=raw: decode_depth(raw))
+    types = codec.typestore().types
+    time_, point = types["builtin_interfaces/msg/Time"](1, 2), types["geometry_msgs/msg/Point"]
+    header = types["std_msgs/msg/Header"](time_, "eye")
+    turn = types["geometry_msgs/msg/Quaternion"](0.0, 0.0, 0.0, 1.0)
+    guess = types["geometry_msgs/msg/PoseWithCovariance"](
+        types["geometry_msgs/msg/Pose"](point(0.0, 0.0, 0.0), turn), np.zeros(36)
+    )
+    hypothesis = types["vision_msgs/msg/ObjectHypothesis"]("person", 0.9)
+    centre = types["vision_msgs/msg/Pose2D"](types["vision_msgs/msg/Point2D"](9.0, 9.0), 0.0)
+    box = types["vision_msgs/msg/BoundingBox2D"](centre, 5.0, 5.0)
+    result = types["vision_msgs/msg/ObjectHypothesisWithPose"](hypothesis, guess)
+    one = types["vision_msgs/msg/Detection2D"](header, [result], box, "")
+    array = types[DETECTION_2D_ARRAY](header, [one] * 8)
+    raw = codec.serialize(array, DETECTION_2D_ARRAY)
+    assert len(read_detections(raw)) == 8
+    results["detections_8"] = timed(lambda: read_detections(raw))
     return results
 
 
@@ -160,8 +259,7 @@ def fresh_heap() -> dict[str, float]:
 
 
 def fresh() -> dict[str, float]:
-    people = fabricated()
-    one = people.frame(np.random.default_rng(0), 1)
+    one = fabricated().frame(np.random.default_rng(0), 1)
     vertices, faces = np.zeros((1, 13718, 3), np.float32), np.zeros((27420, 3), np.int32)
     return timed(lambda: marker_array(one, vertices, faces, style=MESH_ONLY), 100)
 
@@ -197,6 +295,9 @@ def main() -> None:
         "machine": machine(),
         "builders": builders(),
         "marker_array_full_mesh_fresh_heap": fresh_heap(),
+        "marker_array_full_mesh_object_per_point": object_per_point(),
+        "people": people(),
+        "listening": listening(),
         "decode_640x480": decoding(),
         "bag_640x480_rgb8": bags(),
     }

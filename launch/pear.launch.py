@@ -32,6 +32,7 @@ ARGUMENTS = (
     ("params_file", "", "YAML with ros__parameters; empty: the installed config/pear.yaml"),
     ("autostart", "true", "configure and activate at once; false leaves it to a lifecycle manager"),
     ("rviz", "false", "also open RViz"),
+    ("fixed_frame", "camera_optical_frame", "of RViz: the frame_id of the pictures, or odom, map"),
     ("use_sim_time", "false", "follow /clock"),
     ("log_level", "info", "debug, info, warn, error"),
 )
@@ -78,9 +79,9 @@ def start(context: LaunchContext) -> list[LaunchDescriptionEntity]:
     rviz = Node(
         package="rviz2",
         executable="rviz2",
-        arguments=["-d", f"{share}/rviz/pear.rviz"],
+        arguments=["-d", f"{share}/rviz/pear.rviz", "-f", said["fixed_frame"]],
         namespace=said["namespace"],
-        remappings=[("/camera/image_raw", said["image"])],
+        remappings=[("image", said["image"])],
         parameters=[{"use_sim_time": chosen["use_sim_time"]}],
     )
     return [node, rviz]

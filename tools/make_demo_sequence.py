@@ -30,7 +30,7 @@ from pear_core.render.visibility import rasterise
 from pear_ros.messages.camera_info import camera_info
 from pear_ros.messages.human import human_array
 from pear_ros.messages.identity import Identity
-from pear_ros.replay.makebag import compressed_image
+from pear_ros.messages.pictures import compressed_image
 from pear_ros.replay.writer import BagWriter
 from pear_ros.types import (
     Box,

@@ -122,7 +122,9 @@ class Settings:
     )  # fmt: skip
     detection_score: float = _row(0.3, "Least score of a box from `detections`.", 0.0, 1.0)
     detection_class: str = _row(
-        "person", "Class of the boxes from `detections` that are people; empty takes every box."
+        "person,0",
+        "Classes of the boxes from `detections` that are people, by name or number; empty "
+        "takes every box.",
     )
 
     # Who is who.

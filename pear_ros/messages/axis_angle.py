@@ -1,4 +1,4 @@
-"""Axis-angle vectors and quaternions from rotation matrices, stable at 0 and at pi (numpy)."""
+"""Rotation matrices to axis-angle vectors and quaternions and back, stable at 0 and at pi (numpy)."""
 
 from __future__ import annotations
 
@@ -42,3 +42,18 @@ def axis_angle(matrices: NDArray[np.floating]) -> NDArray[np.float32]:
     # needed.
     factor = np.where(sine > 1e-9, 2 * np.arctan2(sine, w) / np.maximum(sine, 1e-9), 2.0)
     return (v * factor[..., None]).astype(np.float32)
+
+
+def matrices(vectors: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Rotation matrices (..., 3, 3) of axis-angle vectors (..., 3) in radians (Rodrigues)."""
+    v = np.asarray(vectors, dtype=np.float64)
+    angle = np.sqrt(np.einsum("...i,...i->...", v, v))[..., None, None]
+    cross = np.zeros((*v.shape[:-1], 3, 3))
+    cross[..., 2, 1], cross[..., 0, 2], cross[..., 1, 0] = v[..., 0], v[..., 1], v[..., 2]
+    cross -= cross.swapaxes(-1, -2)
+    # sinc(x) = sin(pi x) / (pi x); half angles keep the second factor exact near 0.
+    half = np.sinc(angle / (2 * np.pi))
+    out: NDArray[np.float64] = (
+        np.eye(3) + np.sinc(angle / np.pi) * cross + 0.5 * half**2 * (cross @ cross)
+    )
+    return out

@@ -1,7 +1,7 @@
 """The one CDR codec: message definitions, generic (de)serialisation, and the writer behind the fast
 builders.
 
-Standard messages come from rosbags' ROS 2 Jazzy type store, ours from `msg/*.msg`. All bytes are
+Standard messages come from rosbags' ROS 2 Jazzy type store and from `foreign`, ours from `msg/*.msg`. All bytes are
 XCDR1 with the 4-byte encapsulation header, little-endian when we write; both byte orders are read.
 """
 
@@ -22,17 +22,21 @@ from rosbags.serde import SerdeError
 from rosbags.typesys import Stores, get_types_from_msg, get_typestore
 from rosbags.typesys.store import Typestore
 
+from pear_ros.messages.foreign import DEFINITIONS
 from pear_ros.problems import PearError
 
 PACKAGE = "pear"
-OWN_TYPES = ("BodyModel", "Human", "HumanArray", "HumanMesh")
+OWN_TYPES = ("BodyModel", "Heartbeat", "Human", "HumanArray", "HumanMesh")
 HUMAN_ARRAY = "pear/msg/HumanArray"
 HUMAN_MESH = "pear/msg/HumanMesh"
 BODY_MODEL = "pear/msg/BodyModel"
+HEARTBEAT = "pear/msg/Heartbeat"
 MARKER_ARRAY = "visualization_msgs/msg/MarkerArray"
 IMAGE = "sensor_msgs/msg/Image"
 COMPRESSED_IMAGE = "sensor_msgs/msg/CompressedImage"
 CAMERA_INFO = "sensor_msgs/msg/CameraInfo"
+TF_MESSAGE = "tf2_msgs/msg/TFMessage"
+DIAGNOSTIC_ARRAY = "diagnostic_msgs/msg/DiagnosticArray"
 
 ENCAPSULATION = b"\x00\x01\x00\x00"
 """Plain CDR (XCDR1), little-endian, no options."""
@@ -50,12 +54,14 @@ def definition_folder() -> Path:
 
 @cache
 def typestore() -> Typestore:
-    """All ROS 2 Jazzy types and ours."""
+    """All ROS 2 Jazzy types that we know, and ours."""
     store = get_typestore(Stores.ROS2_JAZZY)
     folder = definition_folder()
     for name in OWN_TYPES:
         text = (folder / f"{name}.msg").read_text(encoding="utf-8")
         store.register(get_types_from_msg(text, f"{PACKAGE}/msg/{name}"))
+    for name, text in DEFINITIONS.items():
+        store.register(get_types_from_msg(text, name))
     return store
 
 
@@ -135,6 +141,11 @@ class CdrWriter:
         self._out.write(ENCAPSULATION)
         self._at = 0
 
+    @property
+    def offset(self) -> int:
+        """Where the next byte goes in the finished message."""
+        return self._at + len(ENCAPSULATION)
+
     def align(self, size: int) -> None:
         """Pad with zeros to a multiple of size, counted from behind the encapsulation header."""
         self._write(_ZEROS[: -self._at % size])
@@ -166,10 +177,7 @@ class CdrWriter:
             return
         self.align(rows.dtype.itemsize)
         whole = f"V{rows.shape[1] * rows.dtype.itemsize}"
-        start, size = (
-            self._at + len(ENCAPSULATION),
-            len(index) * rows.shape[1] * rows.dtype.itemsize,
-        )
+        start, size = self.offset, len(index) * rows.shape[1] * rows.dtype.itemsize
         self._out.seek(start + size - 1)
         self._out.write(b"\x00")
         self._at += size

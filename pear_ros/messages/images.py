@@ -182,7 +182,7 @@ def decode_compressed(image: CompressedImage) -> RgbImage:
     data = np.frombuffer(image.data, np.uint8)
     if not data.size:
         raise ImageError("size", "empty image", found="0 bytes")
-    _check_complete(image.data, image.format)
+    check_complete(image.data, image.format)
     # Orientation tags are ignored: a camera's calibration belongs to the pixels as stored.
     pixels = cv2.imdecode(data, cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
     if pixels is None:
@@ -196,7 +196,7 @@ def decode_compressed(image: CompressedImage) -> RgbImage:
     return np.asarray(cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB, dst=pixels), np.uint8)
 
 
-def _check_complete(data: memoryview, name: str) -> None:
+def check_complete(data: memoryview, name: str) -> None:
     """Look for the end: OpenCV fills the lost part of a cut-off JPEG with grey, silently."""
     head = bytes(data[:8])
     if head[:3] == b"\xff\xd8\xff":

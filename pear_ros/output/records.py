@@ -2,7 +2,9 @@
 
 Frames are rows of the `frame_*` arrays; people are rows of all other arrays, `person_frame` says in
 which frame. Rotations are stored twice: as matrices (`rotations`) and as the axis-angle vectors
-that `smplx` calls `global_orient`, `body_pose`, `left_hand_pose`, `right_hand_pose`.
+that `smplx` calls `global_orient`, `body_pose`, `left_hand_pose`, `right_hand_pose`. Ids of tracks
+that ended are rows of `ended`, `ended_frame` says with which frame. Files from before velocity,
+raw_transl, reference frames and ended tracks were kept read as if nobody had moved.
 """
 
 from __future__ import annotations
@@ -31,6 +33,7 @@ from pear_ros.types import (
     HumanFrame,
     Intrinsics,
     Parameters,
+    Reference,
     ScaleSource,
     StageTimes,
     TrackState,
@@ -53,6 +56,8 @@ _PERSON_SHAPES: dict[str, tuple[int, ...]] = {
     "keypoints": (NUM_JOINTS, 2),
     "joint_confidence": (NUM_JOINTS,),
 }
+_NOTHING = np.full(3, np.nan, np.float32)
+"""Row of `raw_transl` where a person has none."""
 
 
 @dataclass(frozen=True)
@@ -131,6 +136,12 @@ def _arrays(records: Records) -> dict[str, Any]:
             -1, len(fields(StageTimes))
         ),
         "frame_times_names": np.array([f.name for f in fields(StageTimes)]),
+        "frame_reference": np.array([_placed(f.reference) for f in frames]).reshape(-1, 12),
+        "frame_reference_id": np.array(
+            [f.reference.frame_id if f.reference else "" for f in frames], dtype=str
+        ),
+        "ended": np.array([one for f in frames for one in f.ended], np.int64),
+        "ended_frame": np.array([i for i, f in enumerate(frames) for _ in f.ended], np.int64),
         "person_frame": np.array([i for i, _ in people], np.int64),
         "track_id": np.array([h.track_id for h in humans], np.int64),
         "state": np.array([h.state for h in humans], np.int64),
@@ -141,6 +152,10 @@ def _arrays(records: Records) -> dict[str, Any]:
     }
     for name, shape in _PERSON_SHAPES.items():
         rows[name] = _stack([getattr(h, name) for h in humans], shape)
+    rows["velocity"] = _stack([h.velocity for h in humans], (3,))
+    if any(h.raw_transl is not None for h in humans):
+        raw = [_NOTHING if h.raw_transl is None else h.raw_transl for h in humans]
+        rows["raw_transl"] = _stack(raw, (3,))
     rows.update(_parameter_arrays([h.parameters for h in humans], ""))
     if any(h.raw_parameters is not h.parameters for h in humans):
         rows.update(_parameter_arrays([h.raw_parameters for h in humans], "raw_"))
@@ -148,6 +163,13 @@ def _arrays(records: Records) -> dict[str, Any]:
         vectors = axis_angle(rows["rotations"][:, part])
         rows[name] = vectors.reshape(len(humans), 3 * (part.stop - part.start))
     return rows
+
+
+def _placed(reference: Reference | None) -> NDArray[np.float64]:
+    """Twelve numbers: rotation row by row, then translation."""
+    if reference is None:
+        return np.full(12, np.nan)
+    return np.concatenate([np.reshape(reference.rotation, 9), np.reshape(reference.translation, 3)])
 
 
 def _stack(values: list[NDArray[np.floating]], shape: tuple[int, ...]) -> NDArray[np.float32]:
@@ -183,6 +205,7 @@ def _records(a: dict[str, NDArray[Any]]) -> Records:
     raw = None
     if "raw_rotations" in a:
         raw = Parameters(**{name: _floats(a, "raw_" + name, total) for name in PARAMETERS})
+    a = _completed(a, count, total)
     humans = [_human(a, i, parameters, raw) for i in range(total)]
     bounds = np.searchsorted(owner, np.arange(count + 1))
     frames = tuple(_frame(a, i, tuple(humans[bounds[i] : bounds[i + 1]])) for i in range(count))
@@ -197,6 +220,28 @@ def _records(a: dict[str, NDArray[Any]]) -> Records:
     )
 
 
+def _completed(a: dict[str, NDArray[Any]], count: int, total: int) -> dict[str, NDArray[Any]]:
+    """The arrays with those that older files lack, all of the right shape."""
+    old: dict[str, NDArray[Any]] = {
+        "velocity": np.zeros((total, 3), np.float32),
+        "raw_transl": np.full((total, 3), np.nan, np.float32),
+        "frame_reference": np.full((count, 12), np.nan),
+        "frame_reference_id": np.full(count, ""),
+        "ended": np.zeros(0, np.int64),
+        "ended_frame": np.zeros(0, np.int64),
+    }
+    whole = old | a
+    for name in ("velocity", "raw_transl", "frame_reference", "frame_reference_id"):
+        if whole[name].shape != old[name].shape:
+            raise ValueError(f"{name} has shape {whole[name].shape}, expected {old[name].shape}")
+    owners = whole["ended_frame"]
+    if whole["ended"].shape != owners.shape or owners.ndim != 1:
+        raise ValueError(f"ended has shape {whole['ended'].shape}, ended_frame {owners.shape}")
+    if owners.size and not (owners.min() >= 0 and owners.max() < count):
+        raise ValueError("tracks ended in frames that do not exist")
+    return whole
+
+
 def _floats(a: dict[str, NDArray[Any]], name: str, total: int) -> NDArray[np.float32]:
     if len(a[name]) != total:
         raise ValueError(f"{name} has {len(a[name])} rows, expected {total}")
@@ -207,6 +252,7 @@ def _human(
     a: dict[str, NDArray[Any]], i: int, parameters: Parameters, raw: Parameters | None
 ) -> Human:
     own = parameters.person(i)
+    raw_transl = a["raw_transl"][i].astype(np.float32)
     return Human(
         track_id=int(a["track_id"][i]),
         state=TrackState(int(a["state"][i])),
@@ -216,6 +262,8 @@ def _human(
         raw_parameters=own if raw is None else raw.person(i),
         scale=ScaleSource(int(a["scale"][i])),
         depth_sigma=float(a["depth_sigma"][i]),
+        raw_transl=None if np.isnan(raw_transl).all() else raw_transl,
+        velocity=a["velocity"][i].astype(np.float32),
         **{name: a[name][i].astype(np.float32) for name in _PERSON_SHAPES},
     )
 
@@ -234,4 +282,13 @@ def _frame(a: dict[str, NDArray[Any]], i: int, humans: tuple[Human, ...]) -> Hum
         calibrated=bool(a["frame_calibrated"][i]),
         humans=humans,
         times=StageTimes(**{name: times[name] for name in known}),
+        reference=_reference(str(a["frame_reference_id"][i]), a["frame_reference"][i]),
+        ended=tuple(a["ended"][a["ended_frame"] == i].tolist()),
     )
+
+
+def _reference(frame_id: str, numbers: NDArray[np.floating]) -> Reference | None:
+    if not frame_id:
+        return None
+    values = numbers.astype(np.float64)
+    return Reference(frame_id, values[:9].reshape(3, 3), values[9:])

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pear_core import anatomy
-from pear_ros.messages.axis_angle import axis_angle
+from pear_ros.messages.axis_angle import axis_angle, matrices
 from pear_ros.output.atomic import atomic_path
 from pear_ros.output.records import FORMAT, PARAMETERS, POSE_PARTS, Records
 from pear_ros.problems import PearError
@@ -30,6 +30,7 @@ from pear_ros.types import (
     HumanFrame,
     Intrinsics,
     Parameters,
+    Reference,
     ScaleSource,
     StageTimes,
     TrackState,
@@ -42,6 +43,9 @@ UNITS: dict[str, str] = {
     "pixels": "centre of the top left pixel at (0, 0); keypoints are [x, y, confidence]",
     "times": "stamp in nanoseconds, stages in seconds",
     "transl": "metres; add it to the body model's output to reach the optical frame",
+    "velocity": "of the pelvis, m/s, optical axes; 0 where nothing is known",
+    "reference": "where the camera was: rotation and translation take optical points to frame_id",
+    "ended": "ids of the tracks that ended with the frame",
     "camera": "tx, ty (metres), s (fraction of half the crop per metre) of the crop camera",
     "null": "unknown, or infinite for depth_sigma (metres, one standard deviation)",
 }
@@ -100,7 +104,19 @@ def frame_object(frame: HumanFrame, source: str) -> dict[str, Any]:
         "intrinsics": asdict(frame.intrinsics),
         "calibrated": frame.calibrated,
         "times": asdict(frame.times),
+        "reference": _placed(frame.reference),
+        "ended": list(frame.ended),
         "people": [_person(human) for human in frame.humans],
+    }
+
+
+def _placed(reference: Reference | None) -> dict[str, Any] | None:
+    if reference is None:
+        return None
+    return {
+        "frame_id": reference.frame_id,
+        "rotation": np.asarray(reference.rotation, np.float64).tolist(),
+        "translation": np.asarray(reference.translation, np.float64).tolist(),
     }
 
 
@@ -114,11 +130,14 @@ def _person(human: Human) -> dict[str, Any]:
         "scale": ScaleSource(human.scale).name,
         "depth_sigma": human.depth_sigma,
         "transl": _numbers(human.transl),
+        "velocity": _numbers(human.velocity),
         "camera": _numbers(human.camera),
         **_parameters(human.parameters),
         "joints": dict(zip(anatomy.EHM_JOINTS, _numbers(human.joints), strict=True)),
         "keypoints": dict(zip(anatomy.EHM_JOINTS, _numbers(marked), strict=True)),
     }
+    if human.raw_transl is not None:
+        person["raw_transl"] = _numbers(human.raw_transl)
     if human.raw_parameters is not human.parameters:
         person["raw"] = _parameters(human.raw_parameters)
     return person
@@ -173,7 +192,18 @@ def _frame(f: Mapping[str, Any]) -> HumanFrame:
         calibrated=bool(f["calibrated"]),
         humans=tuple(_human(person) for person in f["people"]),
         times=StageTimes(**f["times"]),
+        reference=_reference(f.get("reference")),
+        ended=tuple(int(one) for one in f.get("ended", ())),
     )
+
+
+def _reference(r: Mapping[str, Any] | None) -> Reference | None:
+    if r is None:
+        return None
+    rotation, translation = np.array(r["rotation"], float), np.array(r["translation"], float)
+    if rotation.shape != (3, 3) or translation.shape != (3,):
+        raise ValueError(f"reference of shapes {rotation.shape} and {translation.shape}")
+    return Reference(str(r["frame_id"]), rotation, translation)
 
 
 def _human(p: Mapping[str, Any]) -> Human:
@@ -193,6 +223,8 @@ def _human(p: Mapping[str, Any]) -> Human:
         joint_confidence=marked[:, 2].copy(),
         scale=ScaleSource[p["scale"]],
         depth_sigma=math.inf if p["depth_sigma"] is None else float(p["depth_sigma"]),
+        raw_transl=_vector(p["raw_transl"], 3) if "raw_transl" in p else None,
+        velocity=_vector(p.get("velocity", [0.0, 0.0, 0.0]), 3),
     )
 
 
@@ -201,7 +233,7 @@ def _read_parameters(p: Mapping[str, Any]) -> Parameters:
     for part, where in POSE_PARTS.items():
         if part != "global_orient":
             vectors.append(_named(p[part], _POSED[where], 3))
-    rotations = _matrices(np.concatenate(vectors))
+    rotations = matrices(np.concatenate(vectors)).astype(np.float32)
     return Parameters(
         rotations=rotations[None], **{name: _vector(p[name])[None] for name in _PLAIN}
     )
@@ -220,16 +252,3 @@ def _vector(values: Any, width: int | None = None) -> FloatArray:
     if array.ndim != 1 or (width is not None and len(array) != width):
         raise ValueError(f"{len(values)} values where {width} belong")
     return array
-
-
-def _matrices(vectors: NDArray[np.floating]) -> FloatArray:
-    """Rotation matrices (N, 3, 3) of axis-angle vectors (N, 3) (Rodrigues' formula)."""
-    v = np.asarray(vectors, np.float64)
-    angle = np.linalg.norm(v, axis=1)[:, None, None]
-    cross = np.zeros((len(v), 3, 3))
-    cross[:, 2, 1], cross[:, 0, 2], cross[:, 1, 0] = v.T
-    cross -= cross.transpose(0, 2, 1)
-    # sinc(x) = sin(pi x) / (pi x); half angles keep the second factor exact near 0.
-    half = np.sinc(angle / (2 * np.pi))
-    matrix = np.eye(3) + np.sinc(angle / np.pi) * cross + 0.5 * half**2 * cross @ cross
-    return matrix.astype(np.float32)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
+from dataclasses import fields, replace
 from typing import Any
 
 import numpy as np
@@ -66,6 +66,51 @@ def human(rng: np.random.Generator, track_id: int, *, smoothed: bool = True) -> 
         raw_transl=floats(rng, 3) if smoothed else None,
         velocity=floats(rng, 3),
     )
+
+
+FACING = np.diag([1.0, -1.0, -1.0]).astype(np.float32)
+"""Root rotation of somebody upright who faces the camera: half a turn about its x axis."""
+
+
+def posed(track_id: int = 7, *, distance: float = 3.0, **changes: Any) -> Human:
+    """Somebody in the T-pose facing the camera, upright, hips on the optical axis.
+
+    changes: fields of Human, and of its parameters, that differ.
+    """
+    rng = np.random.default_rng(5)
+    own = parameters(rng)
+    still = {name: np.zeros((1, width), np.float32) for name, width in WIDTHS.items()}
+    rotations = np.broadcast_to(np.eye(3, dtype=np.float32), (1, 52, 3, 3)).copy()
+    rotations[0, 0] = FACING
+    known = {f.name for f in fields(Parameters)}
+    still |= {name: changes.pop(name) for name in list(changes) if name in known - {"rotations"}}
+    own = Parameters(**{"rotations": rotations} | still)
+    joints = np.zeros((145, 3), np.float32)
+    joints[:, 2] = distance
+    index = anatomy.EHM_JOINTS.index
+    # A person's left is on the right of the picture; optical y points down.
+    joints[index("left_hip")] = (0.1, 0.02, distance)
+    joints[index("right_hip")] = (-0.1, 0.02, distance)
+    joints[index("face_27")] = (0.0, -0.7, distance - 0.1)
+    joints[index("left_eye_smplhf")] = (0.03, -0.7, distance - 0.09)
+    joints[index("right_eye_smplhf")] = (-0.03, -0.7, distance - 0.09)
+    one = human(rng, track_id, smoothed=False)
+    settled: dict[str, Any] = {
+        "state": TrackState.TRACKED,
+        "scale": ScaleSource.INTRINSICS,
+        "parameters": own,
+        "raw_parameters": own,
+        "joints": joints,
+        "joint_confidence": np.full(145, 0.9, np.float32),
+    }
+    return replace(one, **settled | changes)
+
+
+def turned(own: Parameters, joint: int, rotation: Any) -> Parameters:
+    """The same parameters with another local rotation of one of the 52 joints."""
+    rotations = own.rotations.copy()
+    rotations[0, joint] = rotation
+    return replace(own, rotations=rotations)
 
 
 def frame(

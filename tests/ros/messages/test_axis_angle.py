@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
 
-from pear_ros.messages.axis_angle import axis_angle, quaternion
+from pear_ros.messages.axis_angle import axis_angle, matrices, quaternion
 
 UNIT = st.tuples(*[st.floats(-1, 1)] * 3).filter(lambda v: np.linalg.norm(v) > 1e-3)
 ANGLE = st.one_of(
@@ -53,6 +53,13 @@ def test_float32_noise_stays_noise(axis: tuple[float, ...], angle: float) -> Non
     np.testing.assert_allclose(again, noisy, atol=2e-6)
 
 
+@given(UNIT, ANGLE)
+def test_matrices_agree_with_scipy(axis: tuple[float, ...], angle: float) -> None:
+    vector = angle * np.array(axis) / np.linalg.norm(axis)
+    expected = Rotation.from_rotvec(vector).as_matrix()
+    np.testing.assert_allclose(matrices(vector), expected, atol=1e-14)
+
+
 def test_hand_computed_cases() -> None:
     quarter_about_z = [[0, -1, 0], [1, 0, 0], [0, 0, 1]]
     half_about_x = [[1, 0, 0], [0, -1, 0], [0, 0, -1]]
@@ -64,3 +71,5 @@ def test_hand_computed_cases() -> None:
 def test_leading_axes_are_kept() -> None:
     assert axis_angle(np.broadcast_to(np.eye(3), (2, 5, 3, 3))).shape == (2, 5, 3)
     assert axis_angle(np.zeros((0, 52, 3, 3))).shape == (0, 52, 3)
+    assert matrices(np.zeros((2, 5, 3))).shape == (2, 5, 3, 3)
+    assert matrices(np.zeros((0, 3))).shape == (0, 3, 3)

@@ -11,11 +11,11 @@ import pytest
 
 from pear_core import anatomy
 from pear_ros.messages import codec
-from pear_ros.messages.markers import MarkerStyle, marker_array
-from pear_ros.types import HumanFrame, TrackState
+from pear_ros.messages.markers import MarkerStyle, label, marker_array
+from pear_ros.types import HumanFrame, ScaleSource, TrackState
 
 STYLE = MarkerStyle()
-NOTHING = MarkerStyle(skeleton=False, label=False)
+NOTHING = MarkerStyle(skeleton=False, label=False, gaze=False)
 
 
 def decode(raw: bytes) -> list[Any]:
@@ -55,7 +55,7 @@ def test_the_mesh_is_its_triangles_moved_by_transl(
 
 
 def test_the_skeleton_joins_each_joint_with_its_parent(frame: HumanFrame) -> None:
-    markers = decode(marker_array(frame, style=MarkerStyle(label=False)))
+    markers = decode(marker_array(frame, style=MarkerStyle(label=False, gaze=False)))
     for marker, human in zip(markers, frame.humans, strict=True):
         assert (marker.type, marker.ns) == (marker.LINE_LIST, "skeleton")
         ends = xyz(marker.points).reshape(-1, 2, 3)
@@ -67,12 +67,12 @@ def test_the_skeleton_joins_each_joint_with_its_parent(frame: HumanFrame) -> Non
 
 
 def test_the_label_stands_above_the_head(frame: HumanFrame) -> None:
-    human = replace(frame.humans[0], state=TrackState.TRACKED)
-    human = replace(human, box=replace(human.box, score=0.876))
+    human = replace(frame.humans[0], state=TrackState.TRACKED, scale=ScaleSource.DEPTH)
+    human = replace(human, transl=np.float32([0, 0, 2.346]), depth_sigma=0.118)
     (marker,) = decode(
-        marker_array(replace(frame, humans=(human,)), style=MarkerStyle(skeleton=False))
+        marker_array(replace(frame, humans=(human,)), style=MarkerStyle(skeleton=False, gaze=False))
     )
-    assert (marker.type, marker.text) == (marker.TEXT_VIEW_FACING, "#1 0.88")
+    assert (marker.type, marker.text) == (marker.TEXT_VIEW_FACING, "#1 2.35 +- 0.12 m")
     head = human.joints[123].astype(np.float64)
     # Optical frame: y points down.
     assert marker.pose.position.y == pytest.approx(head[1] - STYLE.label_height)
@@ -80,11 +80,37 @@ def test_the_label_stands_above_the_head(frame: HumanFrame) -> None:
     assert marker.scale.z == STYLE.label_height
 
 
+def test_a_label_is_ascii_and_claims_no_distance_it_does_not_know(frame: HumanFrame) -> None:
+    human = replace(
+        frame.humans[0], state=TrackState.NEW, scale=ScaleSource.NONE, depth_sigma=np.inf
+    )
+    assert label(human) == "#1 new"
+    assert label(replace(human, scale=ScaleSource.DEPTH)).isascii()
+
+
 def test_predicted_people_are_fainter_and_say_so(frame: HumanFrame) -> None:
     human = replace(frame.humans[0], state=TrackState.PREDICTED)
-    skeleton, label = decode(marker_array(replace(frame, humans=(human,))))
+    skeleton, text = decode(marker_array(replace(frame, humans=(human,))))
     assert skeleton.color.a == pytest.approx(0.4)
-    assert label.text.endswith("predicted")
+    assert text.text.endswith("predicted")
+
+
+def test_the_gaze_is_an_arrow_from_the_sellion(people: ModuleType, frame: HumanFrame) -> None:
+    seen = people.posed(4)
+    unsure = seen.joint_confidence.copy()
+    unsure[:] = 0
+    hidden = replace(people.posed(5), joint_confidence=unsure)
+    style = MarkerStyle(skeleton=False, label=False)
+    frame = replace(frame, humans=(seen, hidden))
+    (arrow,) = decode(marker_array(frame, style=style))
+    assert (arrow.type, arrow.ns, arrow.id, arrow.action) == (arrow.ARROW, "gaze", 4, arrow.ADD)
+    # Looking into the camera: 40 cm towards it.
+    np.testing.assert_allclose(xyz(arrow.points), [[0, -0.7, 2.9], [0, -0.7, 2.5]], atol=1e-6)
+    # Of an arrow of two points: diameter of the shaft, diameter and length of the head.
+    assert arrow.scale.x < arrow.scale.y < arrow.scale.z < 0.4
+    # Markers without a lifetime do not vanish by themselves.
+    _, nothing = decode(marker_array(frame, style=replace(style, lifetime=0)))
+    assert (nothing.ns, nothing.id, nothing.action) == ("gaze", 5, nothing.DELETE)
 
 
 def test_people_who_left_are_deleted(frame: HumanFrame) -> None:
@@ -92,7 +118,9 @@ def test_people_who_left_are_deleted(frame: HumanFrame) -> None:
     assert [(m.ns, m.id, m.action) for m in markers] == [
         (ns, i, m.DELETE)
         for m, (i, ns) in zip(
-            markers, [(i, ns) for i in (4, 9) for ns in ("mesh", "skeleton", "label")], strict=True
+            markers,
+            [(i, ns) for i in (4, 9) for ns in ("mesh", "skeleton", "label", "gaze")],
+            strict=True,
         )
     ]
 
@@ -100,7 +128,14 @@ def test_people_who_left_are_deleted(frame: HumanFrame) -> None:
 def test_delete_all_comes_first(frame: HumanFrame) -> None:
     markers = decode(marker_array(frame, delete_all=True))
     assert markers[0].action == markers[0].DELETEALL
-    assert [m.action for m in markers[1:]] == [0] * 4
+    assert [m.ns for m in markers[1:5]] == ["skeleton", "label"] * 2
+    assert all(m.action == 0 for m in markers[1:])
+
+
+def test_vertices_without_faces_draw_no_mesh(
+    frame: HumanFrame, people: ModuleType, rng: np.random.Generator
+) -> None:
+    assert decode(marker_array(frame, people.floats(rng, 2, 40, 3), style=NOTHING)) == []
 
 
 def test_nobody_is_an_empty_array(frame: HumanFrame) -> None:
@@ -117,7 +152,7 @@ def test_a_person_has_the_colour_of_the_track(
     # Okabe and Ito's sky blue and vermilion; the second round is a quarter darker, the fourth as the first.
     human = replace(frame.humans[0], track_id=track_id, state=TrackState.TRACKED)
     (marker,) = decode(
-        marker_array(replace(frame, humans=(human,)), style=MarkerStyle(label=False))
+        marker_array(replace(frame, humans=(human,)), style=MarkerStyle(label=False, gaze=False))
     )
     found = (marker.color.r, marker.color.g, marker.color.b)
     np.testing.assert_allclose(np.array(found) * 255, rgb, atol=0.01)

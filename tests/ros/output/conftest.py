@@ -15,6 +15,7 @@ from pear_ros.types import (
     HumanFrame,
     Intrinsics,
     Parameters,
+    Reference,
     ScaleSource,
     StageTimes,
     TrackState,
@@ -58,7 +59,13 @@ def _human(track_id: int, rng: np.random.Generator, smoothed: bool) -> Human:
         joint_confidence=rng.uniform(size=145).astype(f32),
         scale=ScaleSource(int(rng.integers(4))),
         depth_sigma=float(rng.choice([np.inf, 0.25])),
+        raw_transl=rng.normal(size=3).astype(f32) if smoothed else None,
+        velocity=rng.normal(size=3).astype(f32),
     )
+
+
+def _reference(rng: np.random.Generator) -> Reference:
+    return Reference("map", Rotation.random(random_state=rng).as_matrix(), rng.normal(size=3))
 
 
 @pytest.fixture
@@ -78,6 +85,8 @@ def make_frame() -> MakeFrame:
             calibrated=bool(seed % 2),
             humans=tuple(_human(i + 1, rng, smoothed) for i in range(people)),
             times=StageTimes(*rng.uniform(0, 0.1, 7).tolist()),
+            reference=_reference(rng) if smoothed else None,
+            ended=tuple(range(7, 7 + seed % 3)),
         )
 
     return make

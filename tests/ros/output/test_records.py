@@ -13,12 +13,21 @@ from scipy.spatial.transform import Rotation
 
 from pear_ros.output.records import Records, read_npz, write_npz
 from pear_ros.problems import PearError
-from pear_ros.types import Human, HumanFrame, Parameters
+from pear_ros.types import Human, HumanFrame, Parameters, Reference
+
+
+def assert_same_reference(a: Reference | None, b: Reference | None) -> None:
+    assert (a is None) == (b is None)
+    if a is not None and b is not None:
+        assert a.frame_id == b.frame_id
+        np.testing.assert_array_equal(a.rotation, b.rotation)
+        np.testing.assert_array_equal(a.translation, b.translation)
 
 
 def assert_same(a: HumanFrame, b: HumanFrame) -> None:
+    assert_same_reference(a.reference, b.reference)
     for f in fields(HumanFrame):
-        if f.name != "humans":
+        if f.name not in ("humans", "reference"):
             assert getattr(a, f.name) == getattr(b, f.name), f.name
     assert len(a.humans) == len(b.humans)
     for x, y in zip(a.humans, b.humans, strict=True):
@@ -112,6 +121,42 @@ def test_inconsistent_files_are_refused(
     make_frame, tmp_path: Path, broken: dict[str, np.ndarray]
 ) -> None:
     write_npz(tmp_path / "p.npz", Records((make_frame(people=1), make_frame(people=1)), ("a", "b")))
+    with pytest.raises(PearError, match=r"p\.npz.*not a file of people"):
+        read_npz(changed(tmp_path / "p.npz", **broken))
+
+
+ADDED_LATER = ("velocity", "raw_transl", "frame_reference", "frame_reference_id", "ended",
+               "ended_frame")  # fmt: skip
+
+
+def test_files_from_before_velocity_and_reference_frames_are_read(
+    make_frame, tmp_path: Path
+) -> None:
+    frame = make_frame(people=2, seed=2, smoothed=True)
+    write_npz(tmp_path / "p.npz", Records((frame,), ("a",)))
+    back = read_npz(changed(tmp_path / "p.npz", **dict.fromkeys(ADDED_LATER))).frames[0]
+    humans = [replace(h, velocity=np.zeros(3, np.float32), raw_transl=None) for h in frame.humans]
+    assert_same(back, replace(frame, humans=tuple(humans), reference=None, ended=()))
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        {"velocity": np.zeros((2, 3), np.float32)},
+        {"raw_transl": np.zeros((1, 4), np.float32)},
+        {"frame_reference": np.zeros((1, 7))},
+        {"frame_reference_id": np.array(["a", "b"])},
+        {"ended": np.array([1, 2, 3])},
+        {"ended_frame": np.array([0, 1])},
+        {"ended_frame": np.array([0, -1])},
+        {"velocity": np.array([["x", "y", "z"]])},
+    ],
+)
+def test_inconsistent_additions_are_refused(
+    make_frame, tmp_path: Path, broken: dict[str, np.ndarray]
+) -> None:
+    frame = make_frame(people=1, seed=2, smoothed=True)
+    write_npz(tmp_path / "p.npz", Records((frame,), ("a",)))
     with pytest.raises(PearError, match=r"p\.npz.*not a file of people"):
         read_npz(changed(tmp_path / "p.npz", **broken))
 

@@ -36,7 +36,12 @@ def test_comes_back_as_it_was(make_frame, tmp_path: Path, smoothed: bool) -> Non
         ("smile",),
     )
     for a, b in zip(frames, back.frames, strict=True):
-        assert replace(a, humans=()) == replace(b, humans=())
+        assert replace(a, humans=(), reference=None) == replace(b, humans=(), reference=None)
+        assert (a.reference is None) == (b.reference is None)
+        if a.reference is not None and b.reference is not None:
+            assert a.reference.frame_id == b.reference.frame_id == "map"
+            np.testing.assert_array_equal(a.reference.rotation, b.reference.rotation)
+            np.testing.assert_array_equal(a.reference.translation, b.reference.translation)
         for x, y in zip(a.humans, b.humans, strict=True):
             for f in fields(Human):
                 p, q = getattr(x, f.name), getattr(y, f.name)
@@ -90,14 +95,22 @@ def test_numbers_are_short_and_the_infinite_is_null(make_frame, tmp_path: Path) 
     np.testing.assert_array_equal(back.transl, human.transl)
 
 
-@settings(max_examples=60, deadline=None)
-@given(st.lists(st.floats(-3.1, 3.1), min_size=3, max_size=3))
-def test_rotations_survive_for_any_angle(tmp_path_factory, vector: list[float]) -> None:
-    from pear_ros.output.records_json import _matrices
-
-    np.testing.assert_allclose(
-        _matrices(np.array([vector]))[0], Rotation.from_rotvec(vector).as_matrix(), atol=1e-6
-    )
+def test_files_from_before_velocity_and_reference_frames_are_read(
+    make_frame, tmp_path: Path
+) -> None:
+    frame = make_frame(people=1, seed=2, smoothed=True)
+    write_json(tmp_path / "p.json", Records((frame,), ("a",)))
+    content = json.loads((tmp_path / "p.json").read_text())
+    for name in ("reference", "ended"):
+        del content["frames"][0][name]
+    for name in ("velocity", "raw_transl"):
+        del content["frames"][0]["people"][0][name]
+    (tmp_path / "p.json").write_text(json.dumps(content))
+    back = read_json(tmp_path / "p.json").frames[0]
+    assert (back.reference, back.ended) == (None, ())
+    assert back.humans[0].raw_transl is None
+    np.testing.assert_array_equal(back.humans[0].velocity, np.zeros(3))
+    np.testing.assert_array_equal(back.humans[0].joints, frame.humans[0].joints)
 
 
 @pytest.mark.parametrize(
@@ -114,6 +127,10 @@ def test_rotations_survive_for_any_angle(tmp_path_factory, vector: list[float]) 
         ("frames.0.intrinsics", [1, 2, 3, 4]),
         ("frames.0.people.0.betas", [[1], [2, 3]]),
         ("identity", None),
+        ("frames.0.ended", ["x"]),
+        ("frames.0.reference", {"frame_id": "map"}),
+        ("frames.0.reference", {"frame_id": "m", "rotation": [1], "translation": [0, 0, 0]}),
+        ("frames.0.people.0.velocity", [1, 2]),
     ],
 )
 def test_inconsistent_files_are_refused(

@@ -1,0 +1,92 @@
+"""TFMessage: where people are, as frames under the camera's optical frame.
+
+Parent and child names have their place in a message that only changes when people come and go, so
+it is laid out once and then only filled: 55 links of 8 people are one copy and two assignments.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pear_ros.messages import codec, frames
+from pear_ros.messages.axis_angle import quaternion
+from pear_ros.messages.names import ONLY_CAMERA, Naming
+from pear_ros.types import HumanFrame, ScaleSource
+
+_VALUES = 7
+"""Numbers of a transform: x y z, qx qy qz qw."""
+
+
+def tf_message(
+    frame: HumanFrame, naming: Naming = ONLY_CAMERA, *, joints: bool = False, faces: bool = True
+) -> bytes:
+    """tf2_msgs/TFMessage of one frame, as CDR with the 4-byte header.
+
+    Parents are the camera's optical frame; metres. `body_<id>` for everybody (origin between the
+    hips, x forward, z up); faces: `face_<id>` (origin at the sellion, x out of the face, z up) and
+    `gaze_<id>` (same origin, z along the gaze, x to the person's right, y down) for faces that can
+    be seen; joints: the 55 kinematic joints under `body_<id>`, named `<link>_<id>` (see
+    frames.JOINT_LINKS). Ids are those of `naming`. People without a metric scale get no frame.
+    Source: REP-155, "Face and Gaze Frames", "Body Frames".
+    """
+    people = [h for h in frame.humans if h.scale != ScaleSource.NONE]
+    ids = tuple(naming.body(h.track_id) for h in people)
+    face_ids: tuple[str, ...] = ()
+    parts: list[frames.Poses] = []
+    if people:
+        bodies = frames.body(people)
+        parts.append(bodies)
+        if joints:
+            parts.append(_below(bodies, *frames.joints(people)))
+        if faces:
+            heads = frames.head_rotations(people)
+            seen = frames.visible_faces(people, frames.face(people, heads))
+            face_ids = tuple(
+                naming.face(h.track_id) for h, s in zip(people, seen, strict=True) if s
+            )
+            for poses in (frames.face(people, heads), frames.gaze(people, heads)):
+                parts.append(frames.Poses(poses.rotation[seen], poses.origin[seen]))
+    message, stamps, places = _layout(frame.frame_id, ids, face_ids, joints)
+    if not people:
+        return message
+    values = np.empty((len(places), _VALUES), "<f8")
+    values[:, :3] = np.concatenate([p.origin for p in parts])
+    values[:, 3:] = quaternion(np.concatenate([p.rotation for p in parts]))
+    out = np.frombuffer(message, np.uint8).copy()
+    out[stamps] = np.array(codec.split_stamp(frame.stamp), "<u4").view(np.uint8)
+    out[places] = values.view(np.uint8)
+    return out.tobytes()
+
+
+def _below(parents: frames.Poses, rotation: frames.Array, origin: frames.Array) -> frames.Poses:
+    """Frames of links (N, K, ...) seen from their people's frames, as one list of N x K."""
+    back = parents.rotation.swapaxes(1, 2)[:, None]
+    at = back @ (origin - parents.origin[:, None])[..., None]
+    return frames.Poses((back @ rotation).reshape(-1, 3, 3), at.reshape(-1, 3))
+
+
+@lru_cache(maxsize=16)
+def _layout(
+    camera: str, ids: tuple[str, ...], face_ids: tuple[str, ...], joints: bool
+) -> tuple[bytes, NDArray[np.intp], NDArray[np.intp]]:
+    """The message with zeros in it, and the places (T, 8) of its stamps and (T, 56) of its values."""
+    names = [(camera, f"body_{i}") for i in ids]
+    if joints:
+        names += [(f"body_{i}", f"{link}_{i}") for i in ids for link in frames.JOINT_LINKS]
+    names += [(camera, f"{kind}_{i}") for kind in ("face", "gaze") for i in face_ids]
+    out = codec.CdrWriter()
+    out.pack("I", len(names))
+    stamps, places = [], []
+    for parent, child in names:
+        stamps.append(out.offset)
+        out.header(0, parent)
+        out.string(child)
+        out.align(8)
+        places.append(out.offset)
+        out.pack(f"{_VALUES}d", *[0.0] * _VALUES)
+    steps = np.arange(8 * _VALUES)
+    at_stamps, at_places = np.array(stamps, np.intp), np.array(places, np.intp)
+    return out.finish(), at_stamps[:, None] + steps[:8], at_places[:, None] + steps
