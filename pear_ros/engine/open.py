@@ -9,7 +9,7 @@ from pear_ros.engine.base import Engine
 from pear_ros.engine.bundle import open_bundle
 from pear_ros.problems import PearError
 
-BACKENDS = ("openvino", "onnxruntime")
+BACKENDS = ("tensorrt", "openvino", "onnxruntime")
 """In order of preference; each is a module here, with an open_engine of its own."""
 
 
