@@ -53,7 +53,7 @@ def run(arguments: argparse.Namespace) -> int:
         f"{errors.id_switches} id switches, position {errors.position_mm:.0f} mm",
     ]
     known = {name: None if math.isnan(v) else v for name, v in asdict(errors).items()}
-    outcome.facts = {"pictures": len(truth), "answered": len(answered), "errors": known}
+    outcome.facts = {"pictures": len(truth), "answered": len(answered), "errors_against_truth": known}
     if arguments.out:
         text = json.dumps(outcome.facts, indent=1) + "\n"
         write_bytes(arguments.out, text.encode())

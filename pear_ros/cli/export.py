@@ -25,7 +25,7 @@ def run(arguments: argparse.Namespace) -> int:
     import sys
 
     from pear_ros.assets import body_dir
-    from pear_ros.cli.parity import REPORT, check
+    from pear_ros.cli.parity import REPORT, SAMPLE, check, shipped_crops
     from pear_ros.problems import PearError
 
     def say(text: str) -> None:
@@ -40,7 +40,13 @@ def run(arguments: argparse.Namespace) -> int:
             expected="pip install 'pear-ros[export]'",
         ) from None
     try:
-        folder = export_bundle(arguments.checkpoint, body, arguments.out, check(body, say))
+        folder = export_bundle(
+            arguments.checkpoint,
+            body,
+            arguments.out,
+            check(body, say),
+            sample=shipped_crops()[SAMPLE],
+        )
     except (ValueError, OSError) as error:
         raise PearError("cannot export", where=arguments.checkpoint, found=str(error)) from None
     files = sorted(Path(folder).iterdir())

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from pear_core.export.parity import ParityReport
 
 REPORT = "parity.json"
+SAMPLE = 10
+"""Number of the shipped crop that bundles carry for the self-test: one whole person, upright."""
 ENGINES = (("openvino", "f32"), ("openvino", "bf16"), ("onnxruntime", "f32"))
 
 

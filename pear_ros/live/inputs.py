@@ -16,6 +16,7 @@ from pear_ros.live.worker import Waiting
 from pear_ros.messages import codec, images
 from pear_ros.messages.depth import decode_depth
 from pear_ros.messages.detections import read_detections
+from pear_ros.messages.images import ImageError
 from pear_ros.problems import PearError, Problems
 from pear_ros.types import Box, FloatArray, Frame, Intrinsics, Reference
 
@@ -147,6 +148,9 @@ class Inputs:
         settings = self._settings()
         try:
             picture = images.parse(arrival.data, arrival.type_name)
+            if picture.stamp <= 0:
+                # Nothing could be matched to it, and its result would look as old as time.
+                raise ImageError("stamp", "the picture has no stamp", expected="a time")
             image = images.decode(picture)
         except PearError as error:
             error.where = self.topic

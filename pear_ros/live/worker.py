@@ -59,7 +59,7 @@ Sink = Callable[[Done], None]
 class Worker:
     """Takes the newest picture, runs the pipeline, hands the result to the sinks in order.
 
-    A picture that cannot be read, comes late, twice or without a stamp is counted and left out. An
+    A picture that cannot be read, comes late or comes twice is counted and left out. An
     engine that fails `GIVE_UP` times in a row ends the worker: `failed` is called with the reason,
     once, from the worker's thread.
     """
@@ -74,7 +74,7 @@ class Worker:
     ) -> None:
         self._slot, self._pipeline, self._sinks = slot, pipeline, tuple(sinks)
         self._problems, self._failed = problems, failed
-        self._last = 0
+        self._last: int | None = None
         self._failures = 0
         self.finished = 0
         """Pictures that were taken and are done with, one way or another."""
@@ -143,8 +143,9 @@ class Worker:
     def _check_stamp(self, frame: Frame) -> None:
         """Lets only pictures through that are newer than the last one, or start a new run."""
         stamp, last = frame.stamp, self._last
-        if stamp <= 0:
-            self._refuse(frame, "stamp", "the picture has no stamp")
+        if last is None:
+            self._last = stamp
+            return
         if stamp == last:
             self._refuse(frame, "duplicate", "the stamp of the picture before")
         if stamp < last:

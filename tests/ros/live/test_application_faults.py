@@ -1,0 +1,205 @@
+"""The live application when things go wrong: silence, broken pictures, failing engines, no calibration."""
+
+from __future__ import annotations
+
+import threading
+import time
+from typing import Any
+
+import numpy as np
+
+from pear_ros.live.application import Application
+from pear_ros.live.graph import Level
+from pear_ros.live.settings import Settings
+from pear_ros.messages import codec
+from pear_ros.messages.pictures import compressed_image, image
+from pear_ros.perception.whole_image import WholeImage
+from pear_ros.types import Intrinsics
+
+Camera = Any
+
+MS = 1_000_000
+START = 1_700_000_000_000 * MS
+FRAME = "camera_optical_frame"
+PIXELS = np.full((48, 64, 3), 90, np.uint8)
+
+
+def people(data: bytes) -> Any:
+    return codec.deserialize(data, codec.HUMAN_ARRAY)
+
+
+def until(condition: Any, timeout: float = 20.0) -> None:
+    end = time.monotonic() + timeout
+    while not condition():
+        assert time.monotonic() < end, "nothing happened"
+        time.sleep(0.005)
+
+
+def diagnosed(graph: Any) -> Any:
+    """The status of the next report."""
+    seen = len(graph.topic("/diagnostics").sent)
+    data = graph.wait("/diagnostics", seen + 2)[-1]
+    (status,) = codec.deserialize(data, "diagnostic_msgs/msg/DiagnosticArray").status
+    return status
+
+
+def test_without_calibration_people_come_out_but_no_frames(
+    start: Any, camera: Camera, memory_graph: Any
+) -> None:
+    start()
+    camera.info(Intrinsics(0.0, 0.0, 0.0, 0.0, 64, 48))
+    camera.shoot()
+    message = people(memory_graph.wait("humans", 1)[0])
+    human = message.humans[0]
+    assert not message.calibrated and human.scale_source == 0 and np.isinf(human.depth_sigma)
+    assert np.isfinite(human.keypoints).all() and np.isfinite(human.body_pose).all()
+    assert memory_graph.topic("/tf").sent == []
+    last = diagnosed(memory_graph)
+    assert last.level == 1 and "UNCALIBRATED" in last.message
+
+
+def test_silence_is_stale_and_beats_go_on(start: Any, memory_graph: Any, camera: Camera) -> None:
+    start(silence=0.2)
+    assert diagnosed(memory_graph).level == 3
+    camera.info()
+    camera.shoot()
+    memory_graph.wait("humans", 1)
+    until(lambda: diagnosed(memory_graph).message.startswith("no picture on /image for"))
+    beats = [
+        codec.deserialize(b, "pear/msg/Heartbeat") for b in memory_graph.topic("heartbeat").sent
+    ]
+    assert [b.beat for b in beats] == list(range(1, len(beats) + 1)) and len(beats) > 3
+
+
+def test_never_more_than_one_picture_waits_and_the_newest_wins(
+    start: Any, camera: Camera, memory_graph: Any, made_up_engine: Any
+) -> None:
+    made_up_engine.seconds = 0.1
+    application = start()
+    camera.info()
+    first = camera.shoot()
+    until(lambda: made_up_engine.calls == 1)
+    stamps = [camera.shoot() for _ in range(10)]
+    sent = memory_graph.wait("humans", 2)
+    found = [people(d).header.stamp for d in sent]
+    assert [s.sec * 1_000 * MS + s.nanosec for s in found] == [first, stamps[-1]]
+    assert application.slot.replaced == 9
+
+
+def test_broken_pictures_are_counted_and_life_goes_on(
+    start: Any, camera: Camera, memory_graph: Any
+) -> None:
+    application = start()
+    camera.info()
+    good = image(PIXELS, START + 500 * MS, FRAME)
+    wrong = [
+        image(PIXELS, START + 100 * MS, FRAME, "rgb24"),
+        good[: len(good) // 2],
+        b"\x00\x01\x00\x00",
+        b"",
+        image(PIXELS, 0, FRAME),
+    ]
+    for i, data in enumerate(wrong):
+        camera.shoot(data=data)
+        until(lambda n=i: sum(application.problems.counts.values()) == n + 1)  # type: ignore[misc]
+    camera.shoot(data=good)
+    assert len(people(memory_graph.wait("humans", 1)[0]).humans) == 1
+    assert application.problems.counts["encoding"] == application.problems.counts["stamp"] == 1
+    assert application.problems.counts["truncated"] >= 2
+    until(lambda: any(level is Level.WARN for level, _ in memory_graph.logged))
+
+
+def test_the_type_of_the_picture_follows_its_publisher(
+    start: Any, camera: Camera, memory_graph: Any
+) -> None:
+    memory_graph.topic("image").kind = codec.COMPRESSED_IMAGE
+    start()
+    camera.info()
+    camera.shoot(data=compressed_image(PIXELS, START + 33 * MS, FRAME))
+    assert len(people(memory_graph.wait("humans", 1)[0]).humans) == 1
+
+
+def test_a_publisher_that_comes_later_is_understood_too(
+    start: Any, camera: Camera, memory_graph: Any
+) -> None:
+    start()
+    memory_graph.topic("image").kind = codec.COMPRESSED_IMAGE
+    until(lambda: any("CompressedImage" in text for _, text in memory_graph.logged))
+    camera.info()
+    camera.shoot(data=compressed_image(PIXELS, START + 33 * MS, FRAME))
+    memory_graph.wait("humans", 1)
+
+
+def test_without_hri_msgs_one_line_says_so(memory_graph: Any, start: Any, camera: Camera) -> None:
+    memory_graph.missing = ("hri_msgs",)
+    start()
+    camera.info()
+    camera.shoot()
+    camera.shoot()
+    memory_graph.wait("humans", 1)
+    until(lambda: any("no REP-155 topics" in text for _, text in memory_graph.logged))
+    assert sum("no REP-155" in text for _, text in memory_graph.logged) == 1
+
+
+def test_an_engine_that_fails_is_reported_and_survived(
+    start: Any, camera: Camera, memory_graph: Any, made_up_engine: Any
+) -> None:
+    application = start()
+    camera.info()
+    made_up_engine.failing = True
+    for count in range(1, 4):
+        camera.shoot()
+        until(lambda n=count: application.problems.counts["engine"] == n)  # type: ignore[misc]
+    made_up_engine.failing = False
+    stamp = camera.shoot()
+    message = people(memory_graph.wait("humans", 1)[0])
+    assert message.header.stamp.sec * 1_000 * MS + message.header.stamp.nanosec == stamp
+    assert application.failure == ""
+
+
+def test_an_engine_that_never_comes_back_ends_in_an_error(
+    memory_graph: Any, made_up_engine: Any, camera: Camera
+) -> None:
+    reasons: list[str] = []
+    made_up_engine.failing = True
+    settings = Settings.of({"smoothing": False, "diagnostics_period": 0.1})
+    application = Application(
+        memory_graph, made_up_engine, WholeImage(), settings, failed=reasons.append
+    )
+    application.start()
+    try:
+        camera.info()
+        for _ in range(200):
+            camera.shoot()
+            time.sleep(0.01)
+            if reasons:
+                break
+        assert len(reasons) == 1 and "out of memory" in reasons[0]
+        assert diagnosed(memory_graph).level == 2
+    finally:
+        application.stop()
+
+
+def test_a_missing_transform_is_counted_and_people_still_come(
+    start: Any, camera: Camera, memory_graph: Any
+) -> None:
+    application = start(reference_frame="odom", sync_wait=0.0)
+    camera.info()
+    camera.shoot()
+    assert people(memory_graph.wait("humans", 1)[0]).reference_frame == ""
+    assert application.problems.counts["tf"] == 1
+
+
+def test_fifty_lives_leave_no_thread_and_no_topic_behind(
+    memory_graph: Any, made_up_engine: Any, camera: Camera
+) -> None:
+    before = threading.active_count()
+    for _ in range(50):
+        settings = Settings.of({"smoothing": False})
+        application = Application(memory_graph, made_up_engine, WholeImage(), settings)
+        application.start()
+        camera.info()
+        camera.shoot()
+        application.stop()
+    assert threading.active_count() == before
+    assert not any(t.advertised or t.listeners for t in memory_graph.topics.values())
