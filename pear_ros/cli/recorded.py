@@ -14,11 +14,11 @@ from pear_core.exchange import motion_file
 from pear_core.exchange.arrays import Arrays
 from pear_core.exchange.motion import Motion, even_stamps
 from pear_ros.messages import codec
-from pear_ros.messages.axis_angle import axis_angle
 from pear_ros.output.records import Records, read_npz
 from pear_ros.output.records_json import read_json
 from pear_ros.problems import PearError, Problems
 from pear_ros.replay.bag import Bag
+from pear_ros.so3 import axis_angle
 
 _DIRECT = (
     "betas", "expression", "jaw_pose", "eye_pose", "eyelids", "flame_shape", "flame_expression",

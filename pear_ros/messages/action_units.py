@@ -13,7 +13,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from pear_ros.messages.axis_angle import matrices
+from pear_ros.so3 import matrices
 from pear_ros.types import FloatArray, Human
 
 COUNT = 99

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pear_core import anatomy
-from pear_ros.messages.axis_angle import matrices
+from pear_ros.so3 import matrices
 from pear_ros.types import FloatArray, Human, TrackState
 
 Array = NDArray[np.float64]

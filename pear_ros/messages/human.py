@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pear_ros.messages import codec
-from pear_ros.messages.axis_angle import axis_angle, quaternion
 from pear_ros.messages.identity import Identity
+from pear_ros.so3 import axis_angle, quaternion
 from pear_ros.types import Human, HumanFrame, Parameters, Reference, StageTimes
 
 _SEQUENCES = ("betas", "expression", "flame_shape", "flame_expression")

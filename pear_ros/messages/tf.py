@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pear_ros.messages import codec, frames
-from pear_ros.messages.axis_angle import quaternion
 from pear_ros.messages.names import ONLY_CAMERA, Naming
+from pear_ros.so3 import quaternion
 from pear_ros.types import HumanFrame, ScaleSource
 
 _VALUES = 7

@@ -23,9 +23,9 @@ from numpy.typing import NDArray
 
 from pear_core import anatomy
 from pear_core.layout import NUM_ROTATIONS
-from pear_ros.messages.axis_angle import axis_angle
 from pear_ros.output.atomic import write_bytes
 from pear_ros.problems import PearError
+from pear_ros.so3 import axis_angle
 from pear_ros.types import (
     Box,
     Crop,

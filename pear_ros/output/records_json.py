@@ -18,10 +18,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pear_core import anatomy
-from pear_ros.messages.axis_angle import axis_angle, matrices
 from pear_ros.output.atomic import atomic_path
 from pear_ros.output.records import FORMAT, PARAMETERS, POSE_PARTS, Records
 from pear_ros.problems import PearError
+from pear_ros.so3 import axis_angle, matrices
 from pear_ros.types import (
     Box,
     Crop,

@@ -35,13 +35,7 @@ def quaternion(matrices: NDArray[np.floating]) -> NDArray[np.float64]:
 
 def axis_angle(matrices: NDArray[np.floating]) -> NDArray[np.float32]:
     """Axis-angle vectors (..., 3), radians, length up to pi, of rotation matrices (..., 3, 3)."""
-    q = quaternion(matrices)
-    v, w = q[..., :3], q[..., 3]
-    sine = np.sqrt(np.einsum("...i,...i->...", v, v))
-    # angle / sin(angle / 2) tends to 2 at 0; below 1e-9 the quotient of two tiny numbers is not
-    # needed.
-    factor = np.where(sine > 1e-9, 2 * np.arctan2(sine, w) / np.maximum(sine, 1e-9), 2.0)
-    return (v * factor[..., None]).astype(np.float32)
+    return logarithm(quaternion(matrices)).astype(np.float32)
 
 
 def matrices(vectors: NDArray[np.floating]) -> NDArray[np.float64]:
@@ -57,3 +51,57 @@ def matrices(vectors: NDArray[np.floating]) -> NDArray[np.float64]:
         np.eye(3) + np.sinc(angle / np.pi) * cross + 0.5 * half**2 * (cross @ cross)
     )
     return out
+
+
+def from_quaternion(q: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Rotation matrices (..., 3, 3) of unit quaternions (..., 4)."""
+    x, y, z, w = np.moveaxis(np.asarray(q, np.float64), -1, 0)
+    out = np.empty((*x.shape, 3, 3))
+    out[..., 0, 0] = 1 - 2 * (y * y + z * z)
+    out[..., 0, 1] = 2 * (x * y - z * w)
+    out[..., 0, 2] = 2 * (x * z + y * w)
+    out[..., 1, 0] = 2 * (x * y + z * w)
+    out[..., 1, 1] = 1 - 2 * (x * x + z * z)
+    out[..., 1, 2] = 2 * (y * z - x * w)
+    out[..., 2, 0] = 2 * (x * z - y * w)
+    out[..., 2, 1] = 2 * (y * z + x * w)
+    out[..., 2, 2] = 1 - 2 * (x * x + y * y)
+    return out
+
+
+def multiply(a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Quaternions (..., 4) of the rotations b, then a."""
+    ax, ay, az, aw = np.moveaxis(a, -1, 0)
+    bx, by, bz, bw = np.moveaxis(b, -1, 0)
+    return np.stack(
+        [
+            aw * bx + ax * bw + ay * bz - az * by,
+            aw * by - ax * bz + ay * bw + az * bx,
+            aw * bz + ax * by - ay * bx + az * bw,
+            aw * bw - ax * bx - ay * by - az * bz,
+        ],
+        axis=-1,
+    )
+
+
+def inverse(q: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The opposite rotations of unit quaternions (..., 4)."""
+    return q * np.array([-1.0, -1.0, -1.0, 1.0])
+
+
+def exponential(vectors: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Unit quaternions (..., 4) of axis-angle vectors (..., 3), radians."""
+    half = 0.5 * np.sqrt(np.einsum("...i,...i->...", vectors, vectors))[..., None]
+    # sinc(x) = sin(pi x) / (pi x)
+    return np.concatenate([0.5 * np.sinc(half / np.pi) * vectors, np.cos(half)], axis=-1)
+
+
+def logarithm(q: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Axis-angle vectors (..., 3) of unit quaternions (..., 4), the shorter way round."""
+    sign = np.where(q[..., 3:] < 0, -1.0, 1.0)
+    v, w = q[..., :3] * sign, q[..., 3] * sign[..., 0]
+    sine = np.sqrt(np.einsum("...i,...i->...", v, v))
+    # angle / sin(angle / 2) tends to 2 at 0; below 1e-9 the quotient of two tiny numbers is not
+    # needed.
+    factor = np.where(sine > 1e-9, 2 * np.arctan2(sine, w) / np.maximum(sine, 1e-9), 2.0)
+    return v * factor[..., None]

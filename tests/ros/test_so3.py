@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
 
-from pear_ros.messages.axis_angle import axis_angle, matrices, quaternion
+from pear_ros.so3 import axis_angle, matrices, quaternion
 
 UNIT = st.tuples(*[st.floats(-1, 1)] * 3).filter(lambda v: np.linalg.norm(v) > 1e-3)
 ANGLE = st.one_of(
