@@ -1,0 +1,117 @@
+"""A causal filter with a gain that follows the speed, for rotations and for vectors.
+
+The idea is the one-euro filter's (Casiez et al., CHI 2012): what rests is filtered hard, what moves
+fast hardly. Two things differ. The state is first moved on by part of its own velocity, which takes
+most of the lag away; and rotations are filtered on SO(3), as increments of the present rotation.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pear_ros import so3
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Tuning:
+    """cutoff: Hz at rest. response: Hz per unit of speed (rad/s, m/s). velocity_cutoff: Hz, of the
+    velocity estimate. lead: part of the velocity by which the state is moved on before it is
+    corrected, 0 (one-euro) to 1.
+    """
+
+    cutoff: float
+    response: float
+    velocity_cutoff: float
+    lead: float
+
+
+@dataclass(frozen=True)
+class Motion:
+    """State of N x J filters: value (quaternions (N, J, 4) or vectors (N, J, D)), velocity per second
+    (body axes for rotations), measured (the last measurement, as value).
+    """
+
+    value: Array
+    velocity: Array
+    measured: Array
+
+
+def gain(cutoff: Array | float, seconds: Array) -> Array:
+    """Of a first-order low-pass with this cutoff (Hz) over a step, 0 to 1."""
+    return np.asarray(-np.expm1(-2 * np.pi * np.asarray(cutoff) * seconds))
+
+
+def at_rest(measured: Array, rotations: bool) -> Motion:
+    """The state after a first measurement."""
+    size = 3 if rotations else measured.shape[-1]
+    return Motion(measured, np.zeros((*measured.shape[:-1], size)), measured)
+
+
+def turned(
+    motion: Motion, measured: Array, seconds: Array, tuning: Tuning, factor: Array
+) -> Motion:
+    """One step of rotations: quaternions (N, J, 4) measured `seconds` (N,) after the last ones.
+
+    factor (J,): on both cutoffs of each joint.
+    """
+    dt = seconds[:, None, None]
+    step = so3.logarithm(so3.multiply(so3.inverse(motion.measured), measured))
+    velocity = motion.velocity + gain(tuning.velocity_cutoff, dt) * (step / dt - motion.velocity)
+    moved = so3.multiply(motion.value, so3.exponential(tuning.lead * dt * motion.velocity))
+    error = so3.logarithm(so3.multiply(so3.inverse(moved), measured))
+    weight = gain(factor[:, None] * _cutoff(velocity, tuning), dt)
+    value = so3.multiply(moved, so3.exponential(weight * error))
+    value /= np.sqrt(np.einsum("...i,...i->...", value, value))[..., None]
+    return Motion(value, velocity, measured)
+
+
+def moved(
+    motion: Motion, measured: Array, seconds: Array, tuning: Tuning, factor: Array | float = 1.0
+) -> Motion:
+    """One step of vectors (N, J, D), `seconds` (N,) after the last ones; factor as in `turned`, or
+    (N, J, D) for one per coordinate.
+    """
+    dt = seconds[:, None, None]
+    velocity = motion.velocity + gain(tuning.velocity_cutoff, dt) * (
+        (measured - motion.measured) / dt - motion.velocity
+    )
+    ahead = motion.value + tuning.lead * dt * motion.velocity
+    weight = gain(factor * _cutoff(velocity, tuning), dt)
+    return Motion(ahead + weight * (measured - ahead), velocity, measured)
+
+
+def moved_along(
+    motion: Motion, measured: Array, seconds: Array, across: Tuning, along: Tuning, ray: Array
+) -> Motion:
+    """One step of points (N, 1, 3) that are known better across a direction than along it.
+
+    ray (N, 1, 3): unit vectors from the camera to the points. across, along: tunings for the two
+    parts of the error; the velocity estimate is across's.
+    """
+    dt = seconds[:, None, None]
+    velocity = motion.velocity + gain(across.velocity_cutoff, dt) * (
+        (measured - motion.measured) / dt - motion.velocity
+    )
+    ahead = motion.value + across.lead * dt * motion.velocity
+    error, speed = measured - ahead, velocity
+    deep, fast = _projected(error, ray), _projected(speed, ray)
+    value = (
+        ahead
+        + gain(_cutoff(speed - fast, across), dt) * (error - deep)
+        + gain(_cutoff(fast, along), dt) * deep
+    )
+    return Motion(value, velocity, measured)
+
+
+def _projected(vectors: Array, directions: Array) -> Array:
+    return np.einsum("...i,...i->...", vectors, directions)[..., None] * directions
+
+
+def _cutoff(velocity: Array, tuning: Tuning) -> Array:
+    speed = np.sqrt(np.einsum("...i,...i->...", velocity, velocity))[..., None]
+    return np.asarray(tuning.cutoff + tuning.response * speed)
