@@ -44,6 +44,31 @@ def jitter(points: Tensor, fps: float) -> Tensor:
     return jerk.norm(dim=-1).mean(dim=(-2, -1))
 
 
+def lag(points: Tensor, target: Tensor, fps: float, reach: int = 8) -> Tensor:
+    """Seconds [...] by which points come after target: where their velocities agree best.
+
+    Velocities of all joints, each sequence's mean taken out, are correlated at shifts of up to `reach`
+    frames; a parabola through the best three finds the place between frames. Sequences that hardly
+    move say nothing.
+    """
+    first, second = (torch.diff(_long_enough(p, 4 + reach), dim=-3) for p in (points, target))
+    first, second = (v - v.mean(dim=-3, keepdim=True) for v in (first, second))
+    length = first.shape[-3]
+    scores = []
+    for shift in range(-reach, reach + 1):
+        a = first[..., max(0, shift) : length + min(0, shift), :, :]
+        b = second[..., max(0, -shift) : length - max(0, shift), :, :]
+        dims = (-3, -2, -1)
+        size = (a.square().sum(dim=dims) * b.square().sum(dim=dims)).sqrt()
+        scores.append((a * b).sum(dim=dims) / size.clamp_min(1e-12))
+    table = torch.stack(scores, dim=-1)
+    best = table.argmax(dim=-1).clamp(1, 2 * reach - 1)[..., None]
+    low, mid, high = (table.gather(-1, best + k)[..., 0] for k in (-1, 0, 1))
+    bend = low - 2 * mid + high
+    between = torch.where(bend < 0, (low - high) / (2 * bend), torch.zeros_like(bend))
+    return (best[..., 0] - reach + between.clamp(-1, 1)) / fps
+
+
 def _long_enough(points: Tensor, frames: int) -> Tensor:
     if points.ndim < 3 or points.shape[-3] < frames:
         raise ValueError(

@@ -164,10 +164,10 @@ class Smoother:
         if not len(known):
             return fresh
         before = _picked(old, np.array(rows)[known])
-        seconds: Array = (now - before.stamps) * 1e-9
+        seconds = np.asarray((now - before.stamps) * 1e-9, np.float64)
         measured = _Seen(**{f.name: getattr(seen, f.name)[known] for f in fields(_Seen)})
         options = self.options
-        found = np.array([humans[i].state != TrackState.PREDICTED for i in known], np.float64)
+        found = np.array([humans[int(i)].state != TrackState.PREDICTED for i in known], float)
         after = _State(
             ids=tuple(fresh.ids[i] for i in known),
             stamps=fresh.stamps[known],

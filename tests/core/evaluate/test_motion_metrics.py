@@ -10,7 +10,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pear_core.evaluate.motion_metrics import acceleration, acceleration_error, jitter
+from pear_core.evaluate.motion_metrics import acceleration, acceleration_error, jitter, lag
 
 FPS = 30.0
 
@@ -98,3 +98,25 @@ def test_too_short_sequences_are_named() -> None:
         acceleration(torch.zeros(2, 5, 3), FPS)
     with pytest.raises(ValueError, match=r"T >= 4, J, 3\], found \(3, 5, 3\)"):
         jitter(torch.zeros(3, 5, 3), FPS)
+
+
+def test_the_lag_of_a_delayed_copy_is_its_delay() -> None:
+    times = torch.arange(90, dtype=torch.float64) / 30
+
+    def path(late: float) -> torch.Tensor:
+        t = times - late
+        place = torch.stack([torch.sin(4 * t), torch.cos(3 * t), torch.sin(2.5 * t + 1)], dim=-1)
+        return place[:, None].repeat(1, 4, 1)
+
+    for late in (-0.05, 0.0, 0.02, 0.1):
+        assert lag(path(late), path(0.0), 30.0).item() == pytest.approx(late, abs=3e-3)
+    both = lag(torch.stack([path(0.1), path(0.0)]), torch.stack([path(0.0)] * 2), 30.0)
+    assert both.tolist() == pytest.approx([0.1, 0.0], abs=3e-3)
+
+
+def test_the_lag_of_a_causal_mean_is_half_its_length() -> None:
+    """A mean over the last n frames delays everything by (n - 1) / 2 frames."""
+    rng = torch.Generator().manual_seed(0)
+    noise = torch.randn(400, 5, 3, generator=rng, dtype=torch.float64).cumsum(0).cumsum(0)
+    mean = noise.unfold(0, 5, 1).mean(-1)
+    assert lag(mean, noise[4:], 30.0).item() == pytest.approx(2 / 30, abs=5e-3)
