@@ -11,6 +11,7 @@ from pear_ros.messages.identity import Identity
 from pear_ros.output.machine import machine, versions
 from pear_ros.perception.choose import open_detector
 from pear_ros.perception.pipeline import Pipeline
+from pear_ros.perception.smooth import SmoothOptions
 from pear_ros.problems import Problems
 
 
@@ -50,5 +51,7 @@ def load(arguments: argparse.Namespace) -> Loaded:
     detector = open_detector(choice, arguments.threads)
     engine = open_engine(folder, arguments.engine, arguments.precision, arguments.threads)
     problems = Problems()
+    smoothing = SmoothOptions() if getattr(arguments, "smoothing", False) else None
+    pipeline = Pipeline(engine, detector, smoothing=smoothing, problems=problems)
     name = f"{type(detector).__name__} ({choice})"
-    return Loaded(engine, Pipeline(engine, detector, problems=problems), problems, name)
+    return Loaded(engine, pipeline, problems, name)

@@ -27,6 +27,7 @@ COMMANDS: dict[str, str] = {
     "doctor": "what is installed and usable here, and the known traps",
     "bag": "make a bag from pictures or a video",
     "demo": "the whole way on the pictures that come with pear, or on your video",
+    "bench": "how fast a model runs here, and how fast it could; or two results compared",
     "models": "what is installed, with hashes",
     "assets": "import licensed model files, or list what is there and what is missing",
     "motion": "recorded people to and from AMASS, glTF, BVH and results of other networks",

@@ -48,6 +48,16 @@ def add_model(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_smoothing(parser: argparse.ArgumentParser) -> None:
+    """For inputs whose pictures follow one another."""
+    parser.add_argument(
+        "--no-smoothing",
+        dest="smoothing",
+        action="store_false",
+        help="people as regressed from each picture alone",
+    )
+
+
 def add_drawing(parser: argparse.ArgumentParser) -> None:
     """What overlays show."""
     group = parser.add_argument_group("overlay")

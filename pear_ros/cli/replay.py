@@ -64,6 +64,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--truth", metavar="TOPIC", help="HumanArray topic of the bag with the truth: print errors"
     )
     options.add_model(parser)
+    options.add_smoothing(parser)
     options.add_drawing(parser)
     options.add_common(parser)
 

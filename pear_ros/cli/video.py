@@ -33,6 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--count", type=options.positive_int, metavar="N", help="at most N frames")
     options.add_camera(parser)
     options.add_model(parser)
+    options.add_smoothing(parser)
     options.add_drawing(parser)
     options.add_common(parser)
 
