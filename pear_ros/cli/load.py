@@ -10,6 +10,7 @@ from pear_ros.engine import Engine, open_engine
 from pear_ros.messages.identity import Identity
 from pear_ros.output.machine import machine, versions
 from pear_ros.perception.choose import open_detector
+from pear_ros.perception.metric import PlaceOptions
 from pear_ros.perception.pipeline import Pipeline
 from pear_ros.perception.smooth import SmoothOptions
 from pear_ros.problems import Problems
@@ -52,6 +53,8 @@ def load(arguments: argparse.Namespace) -> Loaded:
     engine = open_engine(folder, arguments.engine, arguments.precision, arguments.threads)
     problems = Problems()
     smoothing = SmoothOptions() if getattr(arguments, "smoothing", False) else None
-    pipeline = Pipeline(engine, detector, smoothing=smoothing, problems=problems)
+    pipeline = Pipeline(
+        engine, detector, smoothing=smoothing, placing=PlaceOptions(), problems=problems
+    )
     name = f"{type(detector).__name__} ({choice})"
     return Loaded(engine, pipeline, problems, name)

@@ -155,5 +155,9 @@ class Application:
 
     def _keep_watch(self) -> None:
         while not self._ending.wait(self.settings.diagnostics_period):
-            self.source.attend(self.settings)
-            self._reporter.report()
+            try:
+                self.source.attend(self.settings)
+                self._reporter.report()
+            except Exception as error:
+                # Told with the next report; who watches must not be the first to fall silent.
+                self.problems.add("watch", "", 0, f"{type(error).__name__}: {error}")

@@ -91,6 +91,7 @@ class Calibration:
         self._newest: memoryview | None = None
         self._parsed: tuple[bytes, bool] | None = None
         self._intrinsics: Intrinsics | None = None
+        self._misfit = ""
 
     def put(self, data: memoryview) -> None:
         self._newest = data
@@ -112,7 +113,11 @@ class Calibration:
         if k is None:
             return None
         fitted = camera_info.fitted(k, width, height)
+        self._misfit = ""
         if fitted is None:
+            self._misfit = (
+                f"CameraInfo is for {k.width}x{k.height}, the picture is {width}x{height}"
+            )
             raise PearError(
                 "calibration does not fit",
                 expected=f"the proportions of a {width}x{height} picture",
@@ -127,4 +132,6 @@ class Calibration:
             return "no CameraInfo has come"
         if self._parsed is None:
             return "CameraInfo came, no picture yet"
-        return "calibrated" if self._intrinsics is not None else "CameraInfo holds no focal length"
+        if self._intrinsics is None:
+            return "CameraInfo holds no focal length"
+        return self._misfit or "calibrated"

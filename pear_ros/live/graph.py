@@ -24,11 +24,16 @@ class Level(IntEnum):
 
 @dataclass(frozen=True)
 class Qos:
-    """reliable: else best effort. latched: transient local, else volatile. depth: keep the last."""
+    """reliable: else best effort. latched: transient local, else volatile. depth: keep the last.
+
+    tunable: a user may override it by parameters (qos_overrides) where the graph has them; not for
+    topics that come and go with people, since parameters stay.
+    """
 
     reliable: bool = True
     latched: bool = False
     depth: int = 10
+    tunable: bool = True
 
 
 SENSOR = Qos(reliable=False, depth=1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -52,6 +53,8 @@ class Inputs:
         self._subscriptions: list[Subscription] = []
         self._image_subscription: Subscription | None = None
         self.image_type = ""
+        # The watch and a changed parameter may attend at once, and while somebody closes.
+        self._attending = threading.Lock()
 
     def open(self) -> None:
         """Start to listen."""
@@ -89,24 +92,30 @@ class Inputs:
         """Listen to /tf where a reference frame was set; and where no picture has come yet,
         subscribe anew if the publishers show another type.
         """
-        if settings.reference_frame and self._image_subscription is not None:
+        with self._attending:
+            if self._image_subscription is not None:
+                self._attend(settings, self._image_subscription)
+
+    def _attend(self, settings: Settings, pictures: Subscription) -> None:
+        if settings.reference_frame:
             self.open_transforms()
-        if self.slot.received or self._image_subscription is None:
+        if self.slot.received:
             return
         kind = image_type(settings.image_transport, self.topic, self._graph.types)
         if kind != self.image_type:
-            self._image_subscription.close()
+            pictures.close()
             self.image_type = kind
             self._graph.log(Level.INFO, f"{self.topic} carries {kind}")
             self._image_subscription = self._graph.subscribe(IMAGE, kind, SENSOR, self._picture)
 
     def close(self) -> None:
         """Stop listening; nothing more enters the slot."""
-        for subscription in self._subscriptions:
-            subscription.close()
-        if self._image_subscription is not None:
-            self._image_subscription.close()
-        self._subscriptions, self._image_subscription = [], None
+        with self._attending:
+            for subscription in self._subscriptions:
+                subscription.close()
+            if self._image_subscription is not None:
+                self._image_subscription.close()
+            self._subscriptions, self._image_subscription = [], None
 
     def _subscribe(
         self, topic: str, type_name: str, qos: Qos, callback: Callable[[memoryview], None]
@@ -187,9 +196,9 @@ class Inputs:
             self.problems.add("depth", topic, stamp, str(error))
             return None
         if depth is None:
-            if self.depth.received:
-                reason = f"no depth image within {settings.sync_slop} s"
-                self.problems.add("depth", topic, stamp, reason)
+            within = f"no depth image within {settings.sync_slop} s of the picture"
+            reason = within if self.depth.received else f"nothing has come on {topic}"
+            self.problems.add("depth", topic, stamp, reason)
             return None
         if depth.shape != size:
             reason = f"depth of {depth.shape[1]}x{depth.shape[0]} is not aligned to the picture"
@@ -200,11 +209,15 @@ class Inputs:
     def _found(self, settings: Settings, stamp: int) -> tuple[Box, ...] | None:
         if self.detections is None:
             return None
+        topic = self._graph.resolve(DETECTIONS)
         try:
             boxes = self.detections.match(stamp, settings.sync_slop, settings.sync_wait)
         except PearError as error:
-            self.problems.add("detections", self._graph.resolve(DETECTIONS), stamp, str(error))
+            self.problems.add("detections", topic, stamp, str(error))
             return None
+        if boxes is None and not self.detections.received:
+            # Once it runs, a detector may well leave pictures out.
+            self.problems.add("detections", topic, stamp, f"nothing has come on {topic}")
         return None if boxes is None else tuple(boxes)
 
     def _reference(self, settings: Settings, frame_id: str, stamp: int) -> Reference | None:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from pear_ros.live.graph import RESULT, Graph, Level, Publisher
+from pear_ros.live.graph import RESULT, Graph, Level, Publisher, Qos
 from pear_ros.messages import foreign
 from pear_ros.messages.names import BODIES, FACES, MATCHES, TRACKED, Naming
 from pear_ros.messages.rep155 import BODY_TOPICS, FACE_TOPICS, rep155, tracked
 from pear_ros.problems import PearError
 from pear_ros.types import HumanFrame
+
+_PASSING = Qos(depth=RESULT.depth, tunable=False)
+"""For the topics of one person."""
 
 
 class PeopleTopics:
@@ -79,5 +82,6 @@ class PeopleTopics:
                 self._naming.face_topic(track_id, n): kind for n, kind in FACE_TOPICS.items()
             }
             self._of_person[track_id] = {
-                topic: self._graph.advertise(topic, kind, RESULT) for topic, kind in topics.items()
+                topic: self._graph.advertise(topic, kind, _PASSING)
+                for topic, kind in topics.items()
             }

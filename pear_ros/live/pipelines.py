@@ -7,8 +7,10 @@ from collections.abc import Callable
 from pear_ros.live.settings import Settings
 from pear_ros.perception.detect import Detector, policy_of
 from pear_ros.perception.elsewhere import Elsewhere
+from pear_ros.perception.metric import PlaceOptions
 from pear_ros.perception.pipeline import Pipeline, Regressor
 from pear_ros.perception.smooth import SmoothOptions
+from pear_ros.perception.stature import KnownPeople
 from pear_ros.perception.track import TrackerOptions
 from pear_ros.problems import Problems
 from pear_ros.types import Frame, HumanFrame
@@ -53,14 +55,19 @@ class LivePipeline:
             detector,
             options=tracker_options(self._applied, detector),
             smoothing=smoothing(self._applied),
+            placing=placing(self._applied),
             problems=problems,
         )
+        if self._applied.use_depth:
+            self._pipeline.placer.prepare()
 
     def process(self, frame: Frame) -> HumanFrame:
         settings = self._settings()
         if settings is not self._applied:
-            self._applied = settings
             self._pipeline.retune(tracker_options(settings, self._detector), smoothing(settings))
+            if settings.stature != self._applied.stature:
+                self._pipeline.placer.options = placing(settings)
+            self._applied = settings
         return self._pipeline.process(frame)
 
     def reset(self) -> None:
@@ -71,3 +78,8 @@ class LivePipeline:
 def smoothing(settings: Settings) -> SmoothOptions | None:
     """How people are filtered under these settings."""
     return SmoothOptions() if settings.smoothing else None
+
+
+def placing(settings: Settings) -> PlaceOptions:
+    """What is known about people's places under these settings."""
+    return PlaceOptions(KnownPeople(settings.stature or None))

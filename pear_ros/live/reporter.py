@@ -21,6 +21,8 @@ DIAGNOSTIC_ARRAY = "diagnostic_msgs/msg/DiagnosticArray"
 HEARTBEAT_TYPE = "pear/msg/Heartbeat"
 DROPPED = ("late", "duplicate", "stamp", "encoding", "size", "step", "truncated", "unreadable")
 """Kinds of problems that mean a picture without an answer."""
+LESSENED = ("engine", "output", "calibration", "depth", "detections", "tf", "watch")
+"""Kinds of problems that make answers worse than what was asked for, the gravest first."""
 
 
 class _Engine(Protocol):
@@ -61,6 +63,7 @@ class Reporter:
         self._topics: dict[str, Publisher] = {}
         self._beats = 0
         self._told: dict[str, int] = {}
+        self._lessened, self._lessened_at = "", 0
 
     def open(self) -> None:
         self._topics = {
@@ -75,9 +78,13 @@ class Reporter:
 
     def report(self) -> None:
         """Once per period."""
-        self._log_new_faults()
+        lessened, clock = self._log_new_faults(), time.monotonic_ns()
+        if lessened:
+            self._lessened, self._lessened_at = lessened, clock
+        elif clock - self._lessened_at > self._watched.settings.silence * SECOND:
+            self._lessened = ""
         node = self._graph.resolve("~").rstrip("/")
-        found = health(self._watched, node, time.monotonic_ns())
+        found = health(self._watched, node, clock, self._lessened)
         now = self._graph.now()
         self._beats += 1
         self._topics[DIAGNOSTICS].publish(diagnostic.diagnostic_array(found, now))
@@ -87,26 +94,30 @@ class Reporter:
         )  # fmt: skip
         self._topics[HEARTBEAT].publish(beat)
 
-    def _log_new_faults(self) -> None:
-        """One line per kind of fault and period, with how often it has happened."""
-        problems = self._watched.problems
+    def _log_new_faults(self) -> str:
+        """One line per kind of fault and period, with how often it has happened; the gravest new
+        one that lessens answers is returned, or "".
+        """
+        problems, fresh = self._watched.problems, {}
         for kind, count in list(problems.counts.items()):
             if count == self._told.get(kind, 0):
                 continue
             first = kind not in self._told
             self._told[kind] = count
             example = problems.examples[kind][-1]
+            fresh[kind] = f"{kind}: {example.reason}"
             # The first of a kind at once; then at 10, 100, ... so that a log stays readable.
             if first or math.log10(count).is_integer():
                 self._graph.log(Level.WARN, f"{example} ({count} of kind {kind!r} so far)")
+        return next((fresh[kind] for kind in LESSENED if kind in fresh), "")
 
 
-def health(watched: Watched, node: str, now: int) -> diagnostic.Health:
-    """The verdict and its numbers; now: time.monotonic_ns."""
+def health(watched: Watched, node: str, now: int, lessened: str = "") -> diagnostic.Health:
+    """The verdict and its numbers; now: time.monotonic_ns. lessened: a new fault, as for `verdict`."""
     vital, problems = watched.vitals.read(now), watched.problems.counts
     info = watched.engine.info
     state = watched.source.calibration_state()
-    level, message = verdict(watched, now)
+    level, message = verdict(watched, now, lessened)
     median, high, highest = vital.age if math.isfinite(vital.age[0]) else vital.latency
     dropped = {"replaced by a newer one": watched.slot.replaced}
     dropped |= {kind: problems[kind] for kind in DROPPED if problems[kind]}
@@ -132,8 +143,8 @@ def health(watched: Watched, node: str, now: int) -> diagnostic.Health:
     )
 
 
-def verdict(watched: Watched, now: int) -> tuple[diagnostic.Level, str]:
-    """Level and reason, the worst first."""
+def verdict(watched: Watched, now: int, lessened: str = "") -> tuple[diagnostic.Level, str]:
+    """Level and reason, the worst first. lessened: what new fault makes answers worse, or ""."""
     if watched.failure:
         return diagnostic.Level.ERROR, f"the engine gave up: {watched.failure}"
     topic, last = watched.source.topic, watched.vitals.last_arrival
@@ -147,6 +158,8 @@ def verdict(watched: Watched, now: int) -> tuple[diagnostic.Level, str]:
     state = watched.source.calibration_state()
     if state != "calibrated":
         return diagnostic.Level.WARN, f"UNCALIBRATED: {state}; positions are guesses, no TF"
+    if lessened:
+        return diagnostic.Level.WARN, lessened
     if watched.engine.info.fallback:
         return diagnostic.Level.WARN, f"running on a fallback: {watched.engine.info.fallback}"
     return diagnostic.Level.OK, "running"

@@ -15,6 +15,8 @@ from typing import Any, cast
 from pear_ros.problems import PearError
 
 Value = bool | int | float | str
+LEAST_STATURE = 0.8
+"""Metres; the body model knows nobody smaller."""
 
 
 @dataclass(frozen=True)
@@ -140,7 +142,7 @@ class Settings:
 
     # Where and how they move.
     stature: float = _row(
-        0.0, "Known height of everybody, for places without depth; 0: unknown.", 0.0, 2.5, unit="m"
+        0.0, "Known height of everybody, for places without depth; 0: unknown.", 0.0, 2.4, unit="m"
     )
     smoothing: bool = _row(True, "Filter poses, shapes and places over time; raw stays beside.")
 
@@ -171,9 +173,19 @@ class Settings:
         1.0, "Between diagnostics and between heartbeats.", 0.1, 60.0, unit="s", dynamic=False
     )
     silence: float = _row(
-        2.0, "Without a picture for so long, diagnostics say WARN.", 0.1, 3600.0, unit="s"
-    )
+        2.0, "Without a picture for so long, diagnostics say STALE; so long they tell of a fault.",
+        0.1, 3600.0, unit="s",
+    )  # fmt: skip
     snapshot_folder: str = _row("pear_snapshots", "Where the service ~/save_snapshot writes.")
+
+    def __post_init__(self) -> None:
+        if 0.0 < self.stature < LEAST_STATURE:
+            raise PearError(
+                "setting refused",
+                where="stature",
+                expected=f"0, or {LEAST_STATURE} m and more",
+                found=repr(self.stature),
+            )
 
     @classmethod
     def of(cls, values: Mapping[str, object]) -> Settings:

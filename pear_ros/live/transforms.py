@@ -15,8 +15,8 @@ from dataclasses import dataclass, field
 from enum import Enum
 
 import numpy as np
-from numpy.typing import NDArray
 
+from pear_ros.live.pose import Pose, between, matrix
 from pear_ros.messages.codec import CdrReader
 from pear_ros.problems import PearError
 from pear_ros.types import Reference
@@ -32,9 +32,6 @@ TOLERANCE = SECOND // 20
 """The nearest transform stands for stamps that lie outside by at most this; no motion is guessed."""
 UNIT = 0.01
 """How far the norm of a quaternion may be from 1."""
-
-Quaternion = tuple[float, float, float, float]
-Vector = tuple[float, float, float]
 
 
 class Reason(Enum):
@@ -52,26 +49,6 @@ class TransformError(PearError):
     def __init__(self, reason: Reason, what: str, *, where: str, expected: str, found: str) -> None:
         super().__init__(what, where=where, expected=expected, found=found)
         self.reason = reason
-
-
-@dataclass(frozen=True)
-class Pose:
-    """Takes points of a frame to its parent: turned by rotation (x, y, z, w), then shifted."""
-
-    translation: Vector = (0.0, 0.0, 0.0)
-    rotation: Quaternion = (0.0, 0.0, 0.0, 1.0)
-
-    def after(self, inner: Pose) -> Pose:
-        """First inner, then this one."""
-        x, y, z = _turn(self.rotation, inner.translation)
-        a, b, c = self.translation
-        return Pose((a + x, b + y, c + z), _multiply(self.rotation, inner.rotation))
-
-    def inverse(self) -> Pose:
-        x, y, z, w = self.rotation
-        back = (-x, -y, -z, w)
-        a, b, c = _turn(back, self.translation)
-        return Pose((-a, -b, -c), back)
 
 
 @dataclass(frozen=True)
@@ -119,7 +96,7 @@ class _Edge:
         if after == len(self.stamps) or self.parents[before] != self.parents[after]:
             return self.parents[before], self.poses[before]
         part = (stamp - self.stamps[before]) / (self.stamps[after] - self.stamps[before])
-        return self.parents[before], _between(self.poses[before], self.poses[after], part)
+        return self.parents[before], between(self.poses[before], self.poses[after], part)
 
 
 class TransformBuffer:
@@ -219,11 +196,11 @@ class TransformBuffer:
         for name, down in downs.items():
             if name in ups:
                 return down.inverse().after(ups[name])
-        for name in (stopped, stopped_too):
-            if name is not None:
-                old = stamp < self._edges[name].stamps[0]
-                reason = Reason.TOO_OLD if old else Reason.TOO_NEW
-                raise self._error(reason, target, source, stamp, name)
+        silent = stopped or stopped_too
+        if silent is not None:
+            old = stamp < self._edges[silent].stamps[0]
+            reason = Reason.TOO_OLD if old else Reason.TOO_NEW
+            raise self._error(reason, target, source, stamp, silent)
         raise self._error(Reason.NOT_CONNECTED, target, source, stamp, source)
 
     def _climb(self, name: str, stamp: int) -> tuple[dict[str, Pose], str | None]:
@@ -301,58 +278,6 @@ def read_transforms(data: bytes | bytearray | memoryview) -> list[Stamped]:
     return transforms
 
 
-def matrix(rotation: Quaternion) -> NDArray[np.float64]:
-    """Rotation matrix (3, 3) of a unit quaternion (x, y, z, w)."""
-    x, y, z, w = rotation
-    return np.array(
-        [
-            [1 - 2 * (y * y + z * z), 2 * (x * y - z * w), 2 * (x * z + y * w)],
-            [2 * (x * y + z * w), 1 - 2 * (x * x + z * z), 2 * (y * z - x * w)],
-            [2 * (x * z - y * w), 2 * (y * z + x * w), 1 - 2 * (x * x + y * y)],
-        ]
-    )
-
-
 def _name(frame: str) -> str:
     """Frame names without the leading slash of ROS 1."""
     return frame.removeprefix("/")
-
-
-def _multiply(a: Quaternion, b: Quaternion) -> Quaternion:
-    ax, ay, az, aw = a
-    bx, by, bz, bw = b
-    return (
-        aw * bx + ax * bw + ay * bz - az * by,
-        aw * by - ax * bz + ay * bw + az * bx,
-        aw * bz + ax * by - ay * bx + az * bw,
-        aw * bw - ax * bx - ay * by - az * bz,
-    )
-
-
-def _turn(q: Quaternion, v: Vector) -> Vector:
-    """v turned by q: v + 2 w (u x v) + 2 u x (u x v), u the vector part."""
-    x, y, z, w = q
-    a, b, c = v
-    p, r, s = 2 * (y * c - z * b), 2 * (z * a - x * c), 2 * (x * b - y * a)
-    return (
-        a + w * p + y * s - z * r,
-        b + w * r + z * p - x * s,
-        c + w * s + x * r - y * p,
-    )
-
-
-def _between(a: Pose, b: Pose, part: float) -> Pose:
-    """Part 0 is a, 1 is b: a straight line and the shorter arc."""
-    x, y, z = (p + part * (q - p) for p, q in zip(a.translation, b.translation, strict=True))
-    cosine = sum(p * q for p, q in zip(a.rotation, b.rotation, strict=True))
-    sign = -1.0 if cosine < 0 else 1.0
-    angle = math.acos(min(1.0, abs(cosine)))
-    if angle < 1e-6:
-        first, second = 1.0 - part, part
-    else:
-        first = math.sin((1.0 - part) * angle) / math.sin(angle)
-        second = math.sin(part * angle) / math.sin(angle)
-    mixed = [first * p + sign * second * q for p, q in zip(a.rotation, b.rotation, strict=True)]
-    norm = math.hypot(*mixed)
-    qx, qy, qz, qw = (m / norm for m in mixed)
-    return Pose((x, y, z), (qx, qy, qz, qw))

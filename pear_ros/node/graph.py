@@ -62,7 +62,7 @@ class RclpyGraph:
             profile(qos),
             callback_group=self._group,
             raw=True,
-            qos_overriding_options=QoSOverridingOptions.with_default_policies(),
+            qos_overriding_options=_overrides(qos),
         )
         return _Subscription(self._node, subscription)
 
@@ -71,7 +71,7 @@ class RclpyGraph:
             _message_class(type_name),
             topic,
             profile(qos),
-            qos_overriding_options=QoSOverridingOptions.with_default_policies(),
+            qos_overriding_options=_overrides(qos),
         )
         return _Publisher(self._node, publisher)
 
@@ -107,6 +107,10 @@ class RclpyGraph:
         self._services = []
 
 
+def _overrides(qos: Qos) -> QoSOverridingOptions | None:
+    return QoSOverridingOptions.with_default_policies() if qos.tunable else None
+
+
 def _message_class(type_name: str) -> Any:
     try:
         return get_message(type_name)
@@ -134,7 +138,12 @@ class _Publisher:
         return int(self._publisher.get_subscription_count())
 
     def publish(self, data: bytes) -> None:
-        self._publisher.publish(data)
+        try:
+            self._publisher.publish(data)
+        except Exception:
+            # An interrupt ends the context while other threads still work: nobody is left to hear.
+            if self._node.context.ok():
+                raise
 
     def close(self) -> None:
         self._node.destroy_publisher(self._publisher)

@@ -13,7 +13,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from pear_ros.perception import crop, place, smooth, track
+from pear_ros.perception import crop, metric, place, smooth, track
 from pear_ros.perception.detect import Confirming, Detector, policy_of
 from pear_ros.problems import PearError, Problems
 from pear_ros.types import (
@@ -26,7 +26,6 @@ from pear_ros.types import (
     Intrinsics,
     Parameters,
     RegressorOutput,
-    ScaleSource,
     StageTimes,
     TrackState,
 )
@@ -48,6 +47,8 @@ class Pipeline:
     """Detect or predict boxes, track, crop, regress all people in one call, place them in metres.
 
     smoothing: how people are filtered over time; None leaves every frame as it was regressed.
+    placing: what is known of the people and how bodies enter the picture's view; None leaves them
+    as regressed (`placer.options` may be replaced between frames).
     problems: where survived faults (unusable boxes, wrong calibrations, non-finite output) are
     counted.
     """
@@ -59,6 +60,7 @@ class Pipeline:
         *,
         options: track.TrackerOptions | None = None,
         smoothing: smooth.SmoothOptions | None = None,
+        placing: metric.PlaceOptions | None = None,
         problems: Problems | None = None,
     ) -> None:
         self.engine, self.detector = engine, detector
@@ -68,6 +70,7 @@ class Pipeline:
         )
         self.problems = problems if problems is not None else Problems()
         self.smoothing = smoothing
+        self.placer = metric.Placer(engine, placing, self.problems)
         self.reset()
 
     def reset(self) -> None:
@@ -204,19 +207,21 @@ class Pipeline:
         keypoints = crop.to_pixels(output.keypoints, crops)
         scores = np.array([t.box.score for t in tracks], dtype=np.float32)
         confidence = joint_confidence(output.keypoints, keypoints, scores, width, height)
-        scale = ScaleSource.INTRINSICS if calibrated else ScaleSource.NONE
         with np.errstate(all="ignore"):
-            placement = place.place(
-                output.joints, keypoints, confidence, output.camera, crops, intrinsics, scale
-            )
-        joints = output.joints + placement.transl[:, None]
+            placed = self.placer.place(
+                frame, output, [t.id for t in tracks], keypoints, confidence, crops, intrinsics,
+                calibrated,
+            )  # fmt: skip
+        placement = placed.placement
+        joints = placed.joints + placement.transl[:, None]
         humans: list[Human] = []
         for i, person in enumerate(tracks):
             if not finite[i]:
                 reason = f"person {person.id}: the engine's output is not finite"
                 self.problems.add("engine", frame.source, frame.stamp, reason)
                 continue
-            parameters = output.parameters.person(i)
+            raw = placed.raw.person(i)
+            parameters = raw if placed.parameters is placed.raw else placed.parameters.person(i)
             humans.append(
                 Human(
                     track_id=person.id,
@@ -224,13 +229,13 @@ class Pipeline:
                     box=person.box,
                     crop=crops[i],
                     parameters=parameters,
-                    raw_parameters=parameters,
+                    raw_parameters=raw,
                     camera=output.camera[i],
                     transl=placement.transl[i],
                     joints=joints[i],
                     keypoints=keypoints[i],
                     joint_confidence=confidence[i],
-                    scale=scale,
+                    scale=placement.scale[i],
                     depth_sigma=float(placement.depth_sigma[i]),
                 )
             )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -188,6 +189,94 @@ def test_a_missing_transform_is_counted_and_people_still_come(
     camera.shoot()
     assert people(memory_graph.wait("humans", 1)[0]).reference_frame == ""
     assert application.problems.counts["tf"] == 1
+
+
+def test_a_companion_that_never_comes_makes_the_verdict_a_warning(
+    start: Any, camera: Camera, memory_graph: Any
+) -> None:
+    application = start(use_depth=True, sync_wait=0.0, silence=1.0)
+    camera.info()
+    camera.shoot()
+    memory_graph.wait("humans", 1)
+    status = diagnosed(memory_graph)
+    assert status.level == 1 and status.message == "depth: nothing has come on /depth"
+    assert application.problems.counts["depth"] == 1
+    # The verdict is about now: what is over is not told for ever.
+    until(lambda: "depth" not in diagnosed(memory_graph).message)
+
+
+def test_a_calibration_of_another_shape_is_no_calibration(
+    start: Any, camera: Camera, memory_graph: Any
+) -> None:
+    start()
+    camera.info(Intrinsics(60.0, 60.0, 31.5, 31.5, 64, 64))
+    camera.shoot()
+    assert not people(memory_graph.wait("humans", 1)[0]).calibrated
+    status = diagnosed(memory_graph)
+    assert status.level == 1 and "CameraInfo is for 64x64, the picture is 64x48" in status.message
+
+
+def test_the_watch_goes_on_when_the_graph_fails_it(
+    start: Any, camera: Camera, memory_graph: Any, monkeypatch: Any
+) -> None:
+    application = start()
+    camera.info()
+    camera.shoot()
+    memory_graph.wait("humans", 1)
+    real = type(application.source).attend
+    failures = []
+
+    def attend(self: Any, settings: Settings) -> None:
+        if len(failures) < 3:
+            failures.append(1)
+            raise RuntimeError("the graph is in a bad mood")
+        real(self, settings)
+
+    monkeypatch.setattr(type(application.source), "attend", attend)
+    until(lambda: application.problems.counts["watch"] == 3)
+    until(lambda: "bad mood" in diagnosed(memory_graph).message or failures == [1] * 3)
+    assert diagnosed(memory_graph).level in (0, 1)
+
+
+def test_who_attends_while_somebody_closes_leaves_nothing_open(
+    start: Any, memory_graph: Any
+) -> None:
+    application = start(diagnostics_period=60.0)
+    asked, closing = threading.Event(), threading.Event()
+
+    def types(topic: str) -> tuple[str, ...]:
+        asked.set()
+        closing.wait(0.2)
+        return (codec.COMPRESSED_IMAGE,)
+
+    memory_graph.types = types
+    wanted = application.settings.changed({"reference_frame": "odom"})
+    with ThreadPoolExecutor(3) as pool:
+        attending = [pool.submit(application.source.attend, wanted) for _ in range(3)]
+        assert asked.wait(10.0)
+        assert len(memory_graph.topic("/tf").listeners) == 1
+        application.source.close()
+        closing.set()
+        assert [each.result() for each in attending] == [None] * 3
+    assert not any(t.listeners for t in memory_graph.topics.values())
+
+
+def test_topics_of_people_leave_no_parameters_behind(
+    start: Any, camera: Camera, memory_graph: Any
+) -> None:
+    offered: dict[str, Any] = {}
+    real = memory_graph.advertise
+    memory_graph.advertise = lambda topic, kind, qos: (
+        offered.update({topic: qos}) or real(topic, kind, qos)
+    )
+    start()
+    camera.info()
+    camera.shoot()
+    memory_graph.wait("humans", 1)
+    until(lambda: "/humans/bodies/b0/position" in offered)
+    assert {t for t, qos in offered.items() if not qos.tunable} == {
+        t for t in offered if t.startswith(("/humans/bodies/b0/", "/humans/faces/f0/"))
+    }
 
 
 def test_fifty_lives_leave_no_thread_and_no_topic_behind(

@@ -35,6 +35,7 @@ def test_every_setting_has_a_row_with_a_reason_and_its_default_within_its_own_ra
         ("smoothing", 1, "a bool"),
         ("marker_mesh", "coarse", "none or lod or full"),
         ("model", None, "a str"),
+        ("stature", 0.5, "0.8 m and more"),
     ],
 )
 def test_what_does_not_fit_is_refused_with_the_reason(name: str, value: object, words: str) -> None:

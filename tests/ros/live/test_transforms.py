@@ -12,14 +12,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation, Slerp
 
+from pear_ros.live.pose import Pose, matrix
 from pear_ros.live.transforms import (
     SECOND,
-    Pose,
     Reason,
     Stamped,
     TransformBuffer,
     TransformError,
-    matrix,
     read_transforms,
 )
 from pear_ros.messages.codec import CdrReader, CdrWriter, typestore

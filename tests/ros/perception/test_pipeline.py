@@ -35,7 +35,7 @@ def test_everybody_comes_back_in_metres_in_one_call(scene_of) -> None:
         np.testing.assert_allclose(human.joints, scene.joints + truth, atol=1e-3)
         np.testing.assert_allclose(human.keypoints, scene.pixels(name), atol=1e-2)
         assert human.state is TrackState.NEW and human.scale is ScaleSource.INTRINSICS
-        assert human.depth_sigma == pytest.approx(0.1 * truth[2], rel=0.01)
+        assert human.depth_sigma == pytest.approx(0.085 * truth[2], rel=0.01)
         assert human.raw_parameters is human.parameters and len(human.parameters) == 1
         box = scene.box(name)
         assert human.crop == Crop(

@@ -53,7 +53,8 @@ def test_true_translation_comes_back_from_a_wrong_start(
     found = placed(pixels, (dx, dy, s), Crop(cx, cy, side))
     np.testing.assert_allclose(found.transl[0], truth, atol=1e-3)
     assert found.residual[0] < 0.01
-    assert found.depth_sigma[0] == pytest.approx(0.10 * z, rel=1e-2)
+    relative = place.RELATIVE_SIGMA[ScaleSource.INTRINSICS]
+    assert found.depth_sigma[0] == pytest.approx(relative * z, rel=1e-2)
 
 
 def test_far_formula_meets_the_crop_camera_in_pixels() -> None:
@@ -85,7 +86,9 @@ def test_noise_of_a_pixel_moves_depth_within_the_stated_sigma() -> None:
     errors = np.array([p.transl[0] - truth for p in found])
     assert np.abs(errors[:, 2]).max() < 0.1
     assert np.abs(errors[:, :2]).max() < 0.01
-    assert all(0.28 < p.depth_sigma[0] < 0.4 for p in found)
+    # Size dominates: its share of 3 m, and a little for the misfit.
+    size = 3.0 * place.RELATIVE_SIGMA[ScaleSource.INTRINSICS]
+    assert all(0.95 * size < p.depth_sigma[0] < 1.1 * size for p in found)
     # Weights differ between joints, so only the order of the residual is known: 2 pixels.
     assert 1.2 < np.mean([p.residual[0] for p in found]) < 2.8
 
@@ -105,10 +108,54 @@ def test_hidden_joints_do_not_vote_unless_few_are_seen() -> None:
     np.testing.assert_allclose(none.transl[0], truth, atol=1e-3)
 
 
-def test_scale_none_has_no_depth_sigma() -> None:
+def test_scale_none_has_no_depth_sigma_and_each_person_has_an_own_scale() -> None:
     pixels = seen(np.array([0.0, 0.0, 3.0]))
-    found = placed(pixels, (0.0, 0.0, 0.8), Crop(251.0, 277.0, 500.0), scale=ScaleSource.NONE)
-    assert np.isinf(found.depth_sigma[0])
+    crop = Crop(251.0, 277.0, 500.0)
+    found = placed(pixels, (0.0, 0.0, 0.8), crop, scale=ScaleSource.NONE)
+    assert np.isinf(found.depth_sigma[0]) and found.scale == (ScaleSource.NONE,)
+    scales = (ScaleSource.NONE, ScaleSource.KNOWN_SHAPE, ScaleSource.INTRINSICS)
+    people = [np.repeat(a[None], 3, 0).astype(np.float32) for a in (BODY, pixels)]
+    cameras = np.tile(np.array([[0.0, 0.0, 0.8]], np.float32), (3, 1))
+    mixed = place.place(*people, np.ones((3, 145)), cameras, [crop] * 3, K, scales)
+    assert mixed.scale == scales
+    np.testing.assert_allclose(mixed.transl[:, 2], 3.0, atol=1e-3)
+    expected = [np.inf, *(3.0 * place.RELATIVE_SIGMA[s] for s in scales[1:])]
+    np.testing.assert_allclose(mixed.depth_sigma, expected, rtol=0.02)
+
+
+def test_a_person_whom_the_border_cuts_is_less_sure() -> None:
+    """Of the joints' weight, 0.05 lies in each of the 117 small ones and 1 in each of 28."""
+    pixels = seen(np.array([0.0, 0.0, 3.0]))
+    confidence = np.ones((1, 145))
+    confidence[0, place.JOINT_WEIGHTS < 1.0] = 0.0
+    confidence[0, np.flatnonzero(place.JOINT_WEIGHTS == 1.0)[:14]] = 0.0
+    lost = (14 + 0.05 * 117) / (28 + 0.05 * 117)
+    found = placed(pixels, (0.0, 0.0, 0.8), Crop(251.0, 277.0, 500.0), confidence=confidence)
+    relative = np.hypot(place.RELATIVE_SIGMA[ScaleSource.INTRINSICS], place.CUT_SIGMA * lost)
+    assert found.depth_sigma[0] == pytest.approx(3.0 * relative, rel=0.02)
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.floats(-1, 1), st.floats(-1, 1), st.floats(1.5, 8), st.floats(0.7, 1.4))
+def test_at_a_given_depth_the_body_stays_on_its_ray(
+    x: float, y: float, z: float, ratio: float
+) -> None:
+    truth = np.array([x, y, z])
+    pixels = seen(truth)
+    body, sure = BODY[None].astype(np.float32), np.ones((1, 145))
+    exact = place.at_depth(body, pixels[None], sure, np.array([z]), K)
+    np.testing.assert_allclose(exact[0], truth, atol=1e-5)
+    # Elsewhere: the least squares by another solver.
+    wrong = z * ratio
+    found = place.at_depth(body, pixels[None], sure, np.array([wrong]), K)[0]
+    depth = BODY[:, 2] + wrong
+    root = np.sqrt(place.JOINT_WEIGHTS)
+    for axis, (focal, centre) in enumerate(((K.fx, K.cx), (K.fy, K.cy))):
+        slope = focal / depth
+        missing = pixels[:, axis] - centre - slope * BODY[:, axis]
+        solved = np.linalg.lstsq((root * slope)[:, None], root * missing, rcond=None)[0]
+        assert found[axis] == pytest.approx(solved[0], abs=1e-5)
+    assert found[2] == wrong
 
 
 def test_nonsense_stays_finite_and_before_the_camera() -> None:
