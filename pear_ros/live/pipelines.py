@@ -32,9 +32,10 @@ def tracker_options(settings: Settings, detector: Detector) -> TrackerOptions:
     """How tracks live under these settings."""
     policy = policy_of(detector)
     return TrackerOptions(
-        timeout=settings.prediction_timeout,
+        prediction_timeout=settings.prediction_timeout,
         search=max(policy.search, settings.search_period),
         check=policy.check,
+        max_people=settings.max_people,
     )
 
 
@@ -77,7 +78,16 @@ class LivePipeline:
 
 def smoothing(settings: Settings) -> SmoothOptions | None:
     """How people are filtered under these settings."""
-    return SmoothOptions() if settings.smoothing else None
+    if not settings.smoothing:
+        return None
+    return SmoothOptions(
+        cutoff=settings.smoothing_cutoff,
+        response=settings.smoothing_response,
+        lead=settings.smoothing_lead,
+        torso=settings.smoothing_torso,
+        hands=settings.smoothing_hands,
+        face=settings.smoothing_face,
+    )
 
 
 def placing(settings: Settings) -> PlaceOptions:

@@ -146,6 +146,20 @@ class Settings:
     )
     smoothing: bool = _row(True, "Filter poses, shapes and places over time; raw stays beside.")
 
+    smoothing_cutoff: float = _row(
+        1.5, "Of a joint that rests; lower is calmer and later.", 0.05, 100.0, unit="Hz"
+    )
+    smoothing_response: float = _row(
+        0.6, "Growth of the cutoff with speed; higher lets fast motion through.", 0.0, 20.0,
+        unit="Hz per rad/s",
+    )  # fmt: skip
+    smoothing_lead: float = _row(
+        0.6, "Part of the velocity that is believed ahead of the picture; takes lag away.", 0.0, 1.0
+    )
+    smoothing_torso: float = _row(0.8, "Factor on the cutoffs of spine, neck and head.", 0.05, 20.0)
+    smoothing_hands: float = _row(0.8, "Factor on the cutoffs of the fingers.", 0.05, 20.0)
+    smoothing_face: float = _row(3.0, "Factor on the cutoffs of jaw, eyes and lids.", 0.05, 20.0)
+
     # What goes out.
     publish_tf: bool = _row(True, "TF frames body_<id>, face_<id>, gaze_<id>.")
     publish_joint_tf: bool = _row(False, "TF frames of all joints of everybody.")

@@ -19,7 +19,7 @@ Array = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Tuning:
-    """cutoff: Hz at rest. response: Hz per unit of speed (rad/s, m/s). velocity_cutoff: Hz, of the
+    """cutoff: Hz at rest. response: Hz per unit of speed (rad/s, m/s, 1/s). velocity_cutoff: Hz, of the
     velocity estimate. lead: part of the velocity by which the state is moved on before it is
     corrected, 0 (one-euro) to 1.
     """
@@ -57,15 +57,13 @@ def turned(
 ) -> Motion:
     """One step of rotations: quaternions (N, J, 4) measured `seconds` (N,) after the last ones.
 
-    factor (J,): on both cutoffs of each joint.
+    factor (J,) or (N, J): on both cutoffs of each joint.
     """
     dt = seconds[:, None, None]
-    step = so3.logarithm(so3.multiply(so3.inverse(motion.measured), measured))
+    step = so3.logarithm(so3.between(motion.measured, measured))
     velocity = motion.velocity + gain(tuning.velocity_cutoff, dt) * (step / dt - motion.velocity)
     moved = so3.multiply(motion.value, so3.exponential(tuning.lead * dt * motion.velocity))
-    error = so3.logarithm(so3.multiply(so3.inverse(moved), measured))
-    weight = gain(factor[:, None] * _cutoff(velocity, tuning), dt)
-    value = so3.multiply(moved, so3.exponential(weight * error))
+    value = so3.part_way(moved, measured, gain(factor[..., None] * _cutoff(velocity, tuning), dt))
     value /= np.sqrt(np.einsum("...i,...i->...", value, value))[..., None]
     return Motion(value, velocity, measured)
 
@@ -86,24 +84,29 @@ def moved(
 
 
 def moved_along(
-    motion: Motion, measured: Array, seconds: Array, across: Tuning, along: Tuning, ray: Array
-) -> Motion:
+    motion: Motion, measured: Array, seconds: Array, across: Tuning, along: Tuning, sight: Array,
+    factor: Array | float = 1.0,
+) -> Motion:  # fmt: skip
     """One step of points (N, 1, 3) that are known better across a direction than along it.
 
-    ray (N, 1, 3): unit vectors from the camera to the points. across, along: tunings for the two
-    parts of the error; the velocity estimate is across's.
+    sight (N, 1, 3): from the camera to the points, in metres, 0 where they are known equally well
+    all ways. across, along: tunings for the two parts of the error; the velocity estimate is
+    across's. along's response is to the part of the distance that is covered per second, since
+    errors along the sight grow with the distance. factor (N, 1, 1): on all cutoffs.
     """
     dt = seconds[:, None, None]
     velocity = motion.velocity + gain(across.velocity_cutoff, dt) * (
         (measured - motion.measured) / dt - motion.velocity
     )
     ahead = motion.value + across.lead * dt * motion.velocity
-    error, speed = measured - ahead, velocity
-    deep, fast = _projected(error, ray), _projected(speed, ray)
+    error = measured - ahead
+    distance = np.maximum(np.sqrt(np.einsum("...i,...i->...", sight, sight))[..., None], 1e-9)
+    ray = sight / distance
+    deep, fast = _projected(error, ray), _projected(velocity, ray)
     value = (
         ahead
-        + gain(_cutoff(speed - fast, across), dt) * (error - deep)
-        + gain(_cutoff(fast, along), dt) * deep
+        + gain(factor * _cutoff(velocity - fast, across), dt) * (error - deep)
+        + gain(factor * _cutoff(fast / distance, along), dt) * deep
     )
     return Motion(value, velocity, measured)
 

@@ -10,6 +10,9 @@ from numpy.typing import NDArray
 Array = NDArray[np.float64]
 OUTLIER = 3.0
 """A frame further off than so many usual distances counts as if it were that far."""
+LEAST = 0.1
+"""No usual distance is less: equal pictures (a paused video) must not make the next one an outlier.
+Coefficients differ between people by about one."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +43,7 @@ def updated(
     distance = np.sqrt(np.einsum("ni,ni->n", error, error))
     known = np.isfinite(running.spread)
     usual = np.where(known, running.spread, distance)
-    trust = np.minimum(1.0, OUTLIER * np.maximum(usual, 1e-9) / np.maximum(distance, 1e-12))
+    trust = np.minimum(1.0, OUTLIER * np.maximum(usual, LEAST) / np.maximum(distance, 1e-12))
     added = confidence * seconds
     weight = np.minimum(running.weight + added, memory)
     share = np.where(weight > 0, added / np.maximum(weight, 1e-12), 0.0)

@@ -72,3 +72,13 @@ def test_what_is_read_at_configuration_is_marked() -> None:
     assert {"model", "engine", "precision", "threads", "detector"} <= static
     assert {"smoothing", "prediction_timeout", "marker_mesh"} & static == set()
     assert isinstance(BY_NAME["model"], Parameter)
+
+
+def test_untouched_smoothing_is_the_measured_one() -> None:
+    from pear_ros.live.pipelines import smoothing
+    from pear_ros.perception.smooth import SmoothOptions
+
+    assert smoothing(Settings()) == SmoothOptions()
+    assert smoothing(Settings(smoothing=False)) is None
+    changed = smoothing(Settings().changed({"smoothing_cutoff": 0.5, "smoothing_face": 1.0}))
+    assert changed == SmoothOptions(cutoff=0.5, face=1.0)

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
 
 from pear_ros.perception.adaptive import Motion, Tuning, at_rest, gain, moved, moved_along, turned
+from pear_ros.perception.smooth import SmoothOptions
 
 DT = np.array([1 / 30])
 STILL = Tuning(cutoff=1.5, response=0.0, velocity_cutoff=2.0, lead=0.0)
@@ -90,6 +91,43 @@ def test_the_lag_behind_a_constant_velocity(rotations: bool, lead: float) -> Non
     a = float(gain(1.5, DT)[0])
     expected = (1 - a) * (1 - lead) / 30 / a
     assert steady_lag(lead, rotations) == pytest.approx(expected, abs=1e-6)
+
+
+@pytest.mark.parametrize("fps", [10.0, 30.0, 60.0])
+@pytest.mark.parametrize(("hertz", "swing"), [(0.5, 0.1), (1.0, 0.5), (2.0, 0.5), (2.0, 0.1)])
+@pytest.mark.parametrize("unsteady", [0.0, 0.3])
+def test_a_swinging_joint_is_less_than_50_ms_late(
+    fps: float, hertz: float, swing: float, unsteady: float
+) -> None:
+    """Sine of `swing` radians through the filter of a pose: phase and height of what comes out."""
+    rng = np.random.default_rng(0)
+    steps = np.maximum(1 + unsteady * rng.standard_normal(round(6 * fps)), 0.2) / fps
+    times = np.cumsum(steps)
+    angles = swing * np.sin(2 * np.pi * hertz * times)
+    turns = Rotation.from_rotvec(angles[:, None] * [0.0, 0.6, 0.8]).as_quat()
+    motion, found = at_rest(turns[0].reshape(1, 1, 4), rotations=True), []
+    for step, turn in zip(steps, turns, strict=True):
+        motion = turned(
+            motion, turn.reshape(1, 1, 4), np.array([step]), SmoothOptions().pose, np.ones(1)
+        )
+        found.append(Rotation.from_quat(motion.value[0, 0]).as_rotvec() @ [0.0, 0.6, 0.8])
+    late = times > 2.0
+    phase = 2 * np.pi * hertz * times[late]
+    basis = np.stack([np.sin(phase), np.cos(phase)], axis=1)
+    (sine, cosine), *_ = np.linalg.lstsq(basis, np.array(found)[late], rcond=None)
+    assert 0.0 < np.arctan2(-cosine, sine) / (2 * np.pi * hertz) < 0.05
+    assert np.hypot(sine, cosine) / swing == pytest.approx(1.0, abs=0.12)
+
+
+def test_a_blink_is_still_a_blink() -> None:
+    """130 ms from open to closed to open at 30 Hz: not a frame late, and hardly less closed."""
+    lids = np.array([0.0] * 30 + [0.5, 1.0, 1.0, 0.5] + [0.0] * 20)
+    motion, found = at_rest(np.zeros((1, 1, 1)), rotations=False), []
+    for lid in lids:
+        motion = moved(motion, np.full((1, 1, 1), lid), DT, SmoothOptions().expression)
+        found.append(float(motion.value[0, 0, 0]))
+    assert max(found) > 0.95 and abs(int(np.argmax(found)) - 31.5) <= 1
+    assert max(found[35:]) < 0.1 and min(found) > -0.05
 
 
 def test_fast_motion_opens_the_filter() -> None:

@@ -56,3 +56,15 @@ def test_people_do_not_touch_each_other() -> None:
     both = begun(np.array([[0.0], [5.0]]), np.ones(2), 0.1)
     both = updated(both, np.array([[1.0], [5.0]]), np.ones(2), np.full(2, 0.1), memory=100.0)
     assert both.mean[1, 0] == 5.0 and both.mean[0, 0] == 0.5
+
+
+def test_equal_pictures_do_not_make_the_next_one_an_outlier() -> None:
+    """A paused video: afterwards 30 ordinary frames take it to their mean as if nothing had been."""
+    running = begun(np.zeros((1, 4)), SURE, 0.1)
+    for _ in range(10):
+        running = updated(running, np.zeros((1, 4)), SURE, DT, memory=100.0)
+    other = np.full((1, 4), 0.1)
+    for _ in range(33):
+        running = updated(running, other, SURE, DT, memory=100.0)
+    # 11 frames of zeros and 33 of ones.
+    np.testing.assert_allclose(running.mean, 0.75 * other, rtol=1e-9)
