@@ -2,8 +2,8 @@
 
 The weights that ship are the float16-rounded ones, in the safetensors file and in the graph alike:
 the graph casts them to float32 and computes in float32, so torch and the engines run the same
-numbers. Published weights can also be kept as they are (beyond 2 GB they lie beside the graph), and
-the network graph can compute in float16 or bfloat16.
+numbers. Published weights can also be kept as they are (beyond 2 GB they lie beside the graph).
+Lower precisions are further network graphs beside it, network.PRECISION.onnx.
 """
 
 from __future__ import annotations
@@ -13,20 +13,32 @@ import json
 import os
 import shutil
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from pear_core.body.ehm import Ehm
 from pear_core.body.fingerprint import body_fingerprint
+from pear_core.export.fused import FUSED, FUSED_INPUTS, Fused
 from pear_core.export.graphs import BodyGraph, MeshGraph, Network, output_shapes
 from pear_core.export.identity import canonical, identity, sha256
 from pear_core.export.onnx_export import Graph, export_graph
-from pear_core.export.precision import Precision
+from pear_core.export.selftest import SELFTEST, drawn_square, selftest_arrays
 from pear_core.export.topology import topology_arrays
+from pear_core.export.variants import (
+    Lower,
+    Recipe,
+    described,
+    recipe,
+    write_fused,
+    write_variant,
+)
 from pear_core.model import checkpoint
+from pear_core.model.regressor import Regressor
 
 FORMAT, IDENTITY_KEY = "pear-bundle-1", "pear.identity"
 WEIGHTS, NETWORK, BODY, MESH = "model.safetensors", "network.onnx", "body.onnx", "mesh.onnx"
@@ -37,22 +49,40 @@ class ExportError(ValueError):
     """A checkpoint and a body that do not belong together."""
 
 
+@dataclass(frozen=True)
+class Wanted:
+    """What a bundle holds besides the float32 graphs.
+
+    precisions: network graphs below float32. fused: precision of the graph for engines on a GPU that
+    holds crop, network and body; None for no such graph. calibration: RGB squares [N, 256, 256, 3]
+    that lower precisions are searched on; needed where there are any. sample: RGB square stored
+    with torch's answer for the robot's self-test, None for a drawn figure.
+    """
+
+    precisions: tuple[Lower, ...] = ()
+    fused: Literal["f32"] | Lower | None = None
+    calibration: NDArray[np.uint8] | None = None
+    sample: NDArray[np.uint8] | None = None
+
+
 def export_bundle(
     checkpoint_path: str | Path,
     body_folder: str | Path,
     out_dir: str | Path,
     check: Callable[[Path], None] | None = None,
     weights: Literal["f16", "f32"] = "f16",
-    precision: Precision = "f32",
+    wanted: Wanted | None = None,
+    say: Callable[[str], None] = lambda _: None,
 ) -> Path:
     """Write the bundle folder `out_dir` (its name is the model's), complete or not at all.
 
     Other files that already lie there (the model card) are kept. check: called with the finished
     folder before it takes its place; if it raises, nothing changes. weights: "f16" rounds them,
-    "f32" keeps them to the last digit. precision: what the network graph computes in. Raises
-    CheckpointError, BodyFileError, PrecisionError (weights too large for float16), and ExportError
-    where the checkpoint was trained for another body.
+    "f32" keeps them to the last digit. say: is told what takes long. Raises CheckpointError,
+    BodyFileError, PrecisionError (weights too large for float16), and ExportError where the
+    checkpoint was trained for another body.
     """
+    wanted = wanted or Wanted()
     out = Path(out_dir).resolve()
     body_folder = Path(body_folder).resolve()
     model, info = checkpoint.load(checkpoint_path)
@@ -80,19 +110,26 @@ def export_bundle(
             dtype=torch.float16 if weights == "f16" else None,
         )
         record = identity(out.name, info, sha256(part / WEIGHTS), body_folder.name, body_sha256)
+        metadata = {IDENTITY_KEY: canonical(record)}
         graphs: dict[str, Graph] = {
             NETWORK: Network(model),
             BODY: BodyGraph(ehm),
             MESH: MeshGraph(ehm),
         }
-        computes = {name: {"precision": precision} for name in (NETWORK,) if precision != "f32"}
         for name, graph in graphs.items():
-            metadata = {IDENTITY_KEY: canonical(record)}
-            export_graph(graph, part / name, metadata, **computes.get(name, {}))
+            export_graph(graph, part / name, metadata)
+        computes = {NETWORK: {"computes": "f32"}}
+        computes |= _lower_graphs(part, model, ehm, wanted, metadata, say)
+        graphs |= {name: graphs[NETWORK] for name in computes if name not in (NETWORK, FUSED)}
+        if FUSED in computes:
+            graphs[FUSED] = Fused(model, ehm)
         (part / TOPOLOGY).write_bytes(npz_bytes(topology_arrays(ehm.assets)))
+        square = drawn_square() if wanted.sample is None else wanted.sample
+        (part / SELFTEST).write_bytes(npz_bytes(selftest_arrays(model, ehm, square)))
         vertices = len(ehm.assets.smplx.v_template)
         manifest = _manifest(record, part, graphs, vertices, info, ehm.scale_about)
-        manifest["graphs"][NETWORK]["computes"] = precision
+        for name, facts in computes.items():
+            manifest["graphs"][name] |= facts
         (part / MANIFEST).write_text(json.dumps(manifest, indent=1) + "\n")
         if check is not None:
             check(part)
@@ -100,6 +137,40 @@ def export_bundle(
     finally:
         shutil.rmtree(part, ignore_errors=True)
     return out
+
+
+def _lower_graphs(
+    folder: Path,
+    model: Regressor,
+    ehm: Ehm,
+    wanted: Wanted,
+    metadata: dict[str, str],
+    say: Callable[[str], None],
+) -> dict[str, dict[str, Any]]:
+    """Write the graphs below float32 and the fused one; file -> what the manifest says of it."""
+    written: dict[str, dict[str, Any]] = {}
+    recipes: dict[str, Recipe] = {}
+    fused = wanted.fused if wanted.fused != "f32" else None
+    for precision in dict.fromkeys((*wanted.precisions, *([fused] if fused else ()))):
+        if wanted.calibration is None:
+            raise ExportError(f"{precision}: expected crops to calibrate on, found none")
+        say(f"{precision}: which modules keep float32")
+        recipes[precision] = recipe(folder / NETWORK, precision, ehm, wanted.calibration, say)
+    for precision in wanted.precisions:
+        name = network_name(precision)
+        write_variant(folder / NETWORK, folder / name, recipes[precision], metadata)
+        written[name] = described(recipes[precision])
+    if wanted.fused is not None:
+        say("fused graph: crop, network and body in one")
+        write_fused(Fused(model, ehm), folder / FUSED, recipes.get(wanted.fused), metadata)
+        facts = described(recipes[fused]) if fused else {"computes": "f32"}
+        written[FUSED] = facts
+    return written
+
+
+def network_name(precision: str) -> str:
+    """File of the network graph that computes in `precision`."""
+    return NETWORK if precision == "f32" else f"network.{precision}.onnx"
 
 
 def npz_bytes(arrays: dict[str, Any]) -> bytes:
@@ -117,10 +188,13 @@ def _manifest(
     info: checkpoint.CheckpointInfo,
     scale_about: str,
 ) -> dict[str, Any]:
-    shapes = output_shapes(vertices)
+    shapes: dict[str, list[str | int]] = {
+        name: ["N", *shape] for name, shape in output_shapes(vertices).items()
+    }
 
-    def described(names: tuple[str, ...]) -> dict[str, Any]:
-        return {name: ["N", *shapes[name]] for name in names}
+    def inputs(graph: Graph) -> dict[str, list[str | int]]:
+        own = FUSED_INPUTS if isinstance(graph, Fused) else {}
+        return {name: own.get(name) or shapes[name] for name in graph.inputs}
 
     return {
         "format": FORMAT,
@@ -133,8 +207,8 @@ def _manifest(
         },
         "graphs": {
             name: {
-                "inputs": described(graph.inputs),
-                "outputs": described(graph.outputs),
+                "inputs": inputs(graph),
+                "outputs": {output: shapes[output] for output in graph.outputs},
                 "dtype": "float32",
             }
             for name, graph in graphs.items()

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import logging
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import onnx
@@ -18,6 +19,7 @@ import torch
 from onnx import helper, numpy_helper
 from torch import Tensor
 
+from pear_core.export.naming import name_nodes
 from pear_core.export.precision import Precision, lazily, lower
 
 OPSET = 20
@@ -31,7 +33,9 @@ DATA_SUFFIX = ".data"
 
 
 class Graph(Protocol):
-    """A module with named inputs and outputs; every axis 0 is the number of people."""
+    """A module with named inputs and outputs; every axis 0 is the number of people, unless it has
+    a method dynamic_shapes() that says which axes are free.
+    """
 
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
@@ -48,9 +52,16 @@ def export_graph(
     inference. Raises PrecisionError, and what torch and onnx raise: an export that fails is a fault
     of ours, not of the input.
     """
-    assert isinstance(graph, torch.nn.Module)
+    write_graph(trace(graph), path, metadata, precision)
+
+
+def trace(graph: Graph) -> ir.Model:
+    """The ONNX graph of a torch module, its nodes named by module (see `naming`)."""
     people = torch.export.Dim("N", min=1, max=4096)
-    with warnings.catch_warnings(), _quiet("torch.onnx"):
+    own: Any = getattr(graph, "dynamic_shapes", None)
+    free: Any = tuple({0: people} for _ in graph.inputs) if own is None else own()
+    assert isinstance(graph, torch.nn.Module)
+    with warnings.catch_warnings(), _quiet("torch.onnx"), _plain_attention():
         warnings.simplefilter("ignore")
         program = torch.onnx.export(
             graph.eval(),
@@ -60,11 +71,12 @@ def export_graph(
             verbose=False,
             input_names=list(graph.inputs),
             output_names=list(graph.outputs),
-            dynamic_shapes=tuple({0: people} for _ in graph.inputs),
+            dynamic_shapes=free,
             optimize=True,
         )
     assert program is not None
-    write_graph(program.model, path, metadata, precision)
+    name_nodes(program.model)
+    return program.model
 
 
 def write_graph(
@@ -73,15 +85,17 @@ def write_graph(
     metadata: Mapping[str, str],
     precision: Precision = "f32",
     inline_limit: int = INLINE_LIMIT,
+    kept: frozenset[str] = frozenset(),
 ) -> None:
-    """Write a traced graph; its weights are not copied in memory, but one by one.
+    """Write a traced graph; its weights are not copied in memory, but one by one. kept: modules
+    that stay float32.
 
     More than inline_limit bytes of weights, after packing, go into FILE.data beside it. The types
     of a graph that keeps more than CHECKED_WHOLE bytes inside are not inferred again.
     """
     path = Path(path)
     _detach(model)
-    lower(model, precision)
+    lower(model, precision, kept)
     if weight_bytes(model) > min(inline_limit, CHECKED_WHOLE):
         pack_lazily(model)
     outside = weight_bytes(model) > inline_limit
@@ -170,6 +184,27 @@ def pack(model: onnx.ModelProto) -> int:
     return saved
 
 
+def unpack(model: ir.Model) -> None:
+    """Undo `pack` in a graph that was read: its float32 weights are initialisers again."""
+    graph = model.graph
+    for node in list(graph):
+        half = node.inputs[0] if node.op_type == "Cast" else None
+        if half is None or half.const_value is None or half.name is None:
+            continue
+        if half.name not in graph.initializers:
+            continue
+        name = str(node.outputs[0].name)
+        full = ir.Value(name=name, type=ir.TensorType(ir.DataType.FLOAT), shape=half.shape)
+        full.const_value = lazily(
+            half.const_value, ir.DataType.FLOAT, lambda array: array.astype(np.float32), name
+        )
+        node.outputs[0].replace_all_uses_with(full)
+        graph.remove(node, safe=True)
+        if not half.uses():
+            del graph.initializers[half.name]
+        graph.register_initializer(full)
+
+
 def exact_in_half(values: np.ndarray) -> bool:
     """Whether float16 holds every value exactly."""
     with np.errstate(over="ignore"):
@@ -191,6 +226,30 @@ def _strip(model: onnx.ModelProto) -> None:
         value.doc_string = ""
     del model.graph.metadata_props[:]
     del model.graph.value_info[:]
+
+
+@contextmanager
+def _plain_attention() -> Iterator[None]:
+    """Attention as product, softmax, product, which every engine fuses into one operation; over a
+    single key it is that key's value.
+
+    The exporter's own form puts a dozen shape operations around the keys. Opset 23's Attention was
+    no faster (OpenVINO 2026.4, ONNX Runtime 1.31) and older engines cannot read it.
+    """
+
+    def attention(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+        if k.shape[-2] == 1:
+            return v
+        scores = (q * q.shape[-1] ** -0.5) @ k.transpose(-2, -1)
+        return torch.softmax(scores, dim=-1) @ v
+
+    functional: Any = torch.nn.functional
+    original = functional.scaled_dot_product_attention
+    functional.scaled_dot_product_attention = attention
+    try:
+        yield
+    finally:
+        functional.scaled_dot_product_attention = original
 
 
 class _quiet:

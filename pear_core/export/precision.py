@@ -15,14 +15,29 @@ import numpy as np
 import onnx_ir as ir
 from onnx_ir.passes.common import ShapeInferencePass
 
+from pear_core.export.naming import block, inside, scope
+
 Precision = Literal["f32", "f16", "bf16"]
 LOW: dict[str, ir.DataType] = {"f16": ir.DataType.FLOAT16, "bf16": ir.DataType.BFLOAT16}
 FULL_OPS = frozenset({"LayerNormalization", "Softmax", "BatchNormalization", "Sub", "Div", "Gemm"})
 """Computed in float32. Sub and Div are the normalisation of the picture, Gemm the heads."""
-WITHOUT_BF16 = frozenset({"Conv"})
+WITHOUT_BF16 = frozenset({"Conv", "MaxPool"})
 """Operators that have no bfloat16 in our opset; in ViT-H they are 0.2 % of the work."""
+PRODUCTS = frozenset({"MatMul", "Gemm", "Conv"})
+STEERED = frozenset({"Resize"})
+"""Their operands after the first are float32 by definition."""
 MOVING_OPS = frozenset(
-    {"Concat", "Slice", "Reshape", "Transpose", "Squeeze", "Unsqueeze", "Split", "Identity"}
+    {
+        "Resize",
+        "Concat",
+        "Slice",
+        "Reshape",
+        "Transpose",
+        "Squeeze",
+        "Unsqueeze",
+        "Split",
+        "Identity",
+    }
 )
 """They keep the type of what they move."""
 
@@ -31,10 +46,11 @@ class PrecisionError(ValueError):
     """Weights that the wanted type cannot hold."""
 
 
-def lower(model: ir.Model, precision: Precision) -> None:
+def lower(model: ir.Model, precision: Precision, kept: frozenset[str] = frozenset()) -> None:
     """Rewrite a float32 graph in place; weights are cast one by one when they are written.
 
-    Raises PrecisionError for a weight beyond the range of float16.
+    kept: modules (see `naming.scope`) that stay float32. Raises PrecisionError for a weight beyond
+    the range of float16.
     """
     if precision == "f32":
         return
@@ -47,6 +63,7 @@ def lower(model: ir.Model, precision: Precision) -> None:
         value: False for value in graph.inputs if value.dtype == ir.DataType.FLOAT
     }
     casts: dict[tuple[ir.Value, bool], ir.Value] = {}
+    with_weights = {block(scope(node)) for node in products(model)}
 
     def converted(value: ir.Value, wanted: bool, before: ir.Node) -> ir.Value:
         if value in weights:
@@ -67,12 +84,16 @@ def lower(model: ir.Model, precision: Precision) -> None:
         return casts[value, wanted]
 
     for node in list(graph):
-        floats = [v for v in node.inputs if v is not None and (v in weights or v in is_low)]
+        operands = node.inputs[:1] if node.op_type in STEERED else node.inputs
+        floats = [v for v in operands if v is not None and (v in weights or v in is_low)]
         moved = [v for v in floats if v not in weights]
-        wanted = bool(floats) and node.op_type not in full_ops
+        wanted = bool(floats) and node.op_type not in full_ops and not inside(scope(node), kept)
         if node.op_type in MOVING_OPS and moved:
             wanted = any(is_low[v] for v in moved)
-        for index, value in enumerate(node.inputs):
+        elif block(scope(node)) not in with_weights and moved:
+            # What only joins modules is low between low ones.
+            wanted = wanted and all(is_low[v] for v in moved)
+        for index, value in enumerate(operands):
             if value is not None and (value in weights or value in is_low):
                 node.replace_input_with(index, converted(value, wanted, node))
         for value in node.outputs:
@@ -83,6 +104,27 @@ def lower(model: ir.Model, precision: Precision) -> None:
     for name, value in list(graph.initializers.items()):
         if not value.uses():
             del graph.initializers[name]
+
+
+def products(model: ir.Model) -> list[ir.Node]:
+    """The products with a float32 weight, in the order of the graph."""
+    weights = model.graph.initializers
+    return [
+        node
+        for node in model.graph
+        if node.op_type in PRODUCTS
+        and node.inputs[1] is not None
+        and node.inputs[1].name in weights
+        and node.inputs[1].dtype == ir.DataType.FLOAT
+    ]
+
+
+def lowered_products(precision: str) -> frozenset[str]:
+    """Operators with weights that a precision changes; "int8" and "w8" change all of them."""
+    if precision in LOW:
+        full = FULL_OPS | (WITHOUT_BF16 if precision == "bf16" else frozenset())
+        return PRODUCTS - full
+    return PRODUCTS
 
 
 def _full_outputs(graph: ir.Graph, is_low: dict[ir.Value, bool]) -> None:

@@ -9,6 +9,8 @@ from torch.nn import functional as F
 from pear_core.anatomy import PELVIS
 from pear_core.data import surface
 from pear_core.data.records import SURFACE_STRIDE
+from pear_core.evaluate.metrics import LSP_JOINTS
+from pear_core.geometry.procrustes import similarity
 from pear_core.layout import CROP_SIZE, STRIP_MARGIN
 from pear_core.losses.keypoints import GROUPS
 from pear_core.losses.reduction import weighted_mean
@@ -50,6 +52,21 @@ def vote_loss(points: Tensor, joints: Tensor, keypoints: Tensor, confidence: Ten
     flat = weighted_mean((points[..., :2] - keypoints[:, ids]).abs(), seen)
     depth = joints[:, ids, 2] - joints[:, PELVIS, None, 2]
     return flat + 0.2 * weighted_mean((points[..., 2] - depth).abs(), seen)
+
+
+def aligned_loss(joints: Tensor, target: Tensor, valid: Tensor) -> Tensor:
+    """Mean distance in metres of the 14 LSP joints of [B, 145, 3] after similarity alignment.
+
+    valid: [B, 4]. Joints outside the picture count like all others, as they do in PA-MPJPE. The
+    alignment is constant to the gradient: a singular value decomposition has none where two of its
+    values meet.
+    """
+    ids = list(LSP_JOINTS)
+    own, other = joints[:, ids], target[:, ids]
+    with torch.no_grad():
+        scale, rotation, translation = similarity(own, other)
+    moved = scale[:, None, None] * (own @ rotation.mT) + translation[:, None]
+    return weighted_mean((moved - other).norm(dim=-1), valid[:, :1].expand(-1, len(ids)))
 
 
 def surface_loss(cells: Tensor, target: Tensor, kept: Tensor | None) -> Tensor:

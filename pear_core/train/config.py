@@ -65,6 +65,8 @@ class TrainConfig:
     """Weight of the auxiliary dense head (training only)."""
     votes: float = 10.0
     """Weight of the auxiliary joint votes of the tokens (training only)."""
+    aligned: float = 0.0
+    """Weight of the joints' distance after similarity alignment (the distance of PA-MPJPE)."""
     flip: float = 0.5
     bf16: bool = True
     device: str = "cpu"

@@ -7,8 +7,12 @@ threads that meet at every operator.
 
 from __future__ import annotations
 
+import multiprocessing
+import os
 import tempfile
+import threading
 from collections.abc import Callable
+from multiprocessing.connection import wait
 from pathlib import Path
 from typing import Any
 
@@ -70,8 +74,17 @@ def launch(count: int, function: Callable[..., Any], *arguments: Any) -> None:
 def _worker(
     number: int, count: int, store: str, function: Callable[..., Any], arguments: tuple[Any, ...]
 ) -> None:
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     dist.init_process_group("gloo", init_method=store, rank=number, world_size=count)
     try:
         function(*arguments)
     finally:
         dist.destroy_process_group()
+
+
+def _end_with_parent() -> None:
+    """Ends this process once its parent is gone: nobody would wait for its work."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        wait([parent.sentinel])
+        os._exit(1)

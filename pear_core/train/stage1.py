@@ -29,7 +29,7 @@ from pear_core.model import checkpoint
 from pear_core.model.presets import preset
 from pear_core.model.regressor import Regressor
 from pear_core.train import parallel
-from pear_core.train.auxiliary import surface_loss, vote_loss
+from pear_core.train.auxiliary import aligned_loss, surface_loss, vote_loss
 from pear_core.train.batches import TrainingBatch, prefetched
 from pear_core.train.config import TrainConfig
 from pear_core.train.curriculum import plainer
@@ -85,7 +85,8 @@ def train_step(run: Run, ehm: Ehm, batch: TrainingBatch, config: TrainConfig) ->
     dense = surface_loss(prediction.cells, batch.surface, kept)
     target = batch.target
     votes = vote_loss(prediction.points, target.joints, target.keypoints, target.confidence)
-    loss = loss + config.surface * dense + config.votes * votes
+    aligned = aligned_loss(joints, target.joints, target.valid)
+    loss = loss + config.surface * dense + config.votes * votes + config.aligned * aligned
     loss.backward()
     norm = torch.nn.utils.clip_grad_norm_(run.learner.parameters(), config.clip)
     if torch.isfinite(norm):
@@ -100,12 +101,9 @@ def train_step(run: Run, ehm: Ehm, batch: TrainingBatch, config: TrainConfig) ->
         if config.minutes > 0:
             run.progress = parallel.mean(run.seconds) / (60 * config.minutes)
     run.average.update(run.learner, run.step)
-    values = {name: float(value) for name, value in terms.items()}
-    return StepResult(
-        float(loss.detach()),
-        values
-        | {"surface": float(dense.detach()), "votes": float(votes.detach()), "norm": float(norm)},
-    )
+    terms |= {"surface": dense, "votes": votes, "aligned": aligned, "norm": norm}
+    values = {name: float(value.detach()) for name, value in terms.items()}
+    return StepResult(float(loss.detach()), values)
 
 
 def train(config: TrainConfig, body_sha256: str = "") -> Run:

@@ -115,7 +115,9 @@ def _targets(text: str) -> tuple[str, ...]:
     words = tuple(dict.fromkeys(text.split(",")))
     unknown = [word for word in words if word not in _WHAT]
     if unknown:
-        raise argparse.ArgumentTypeError(f"expected some of {','.join(_WHAT)}, found {unknown[0]!r}")
+        raise argparse.ArgumentTypeError(
+            f"expected some of {','.join(_WHAT)}, found {unknown[0]!r}"
+        )
     return words
 
 

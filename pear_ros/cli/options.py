@@ -19,13 +19,16 @@ def add_model(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--engine",
         default="auto",
-        choices=("auto", "openvino", "onnxruntime"),
+        choices=(
+            "auto", "tensorrt", "onnxruntime_cuda", "onnxruntime_tensorrt", "openvino",
+            "onnxruntime",
+        ),
         help="what runs it (default: the fastest that is installed)",
     )
     group.add_argument(
         "--precision",
         default="auto",
-        choices=("auto", "f32", "bf16"),
+        choices=("auto", "f32", "f16", "bf16", "int8", "w8"),
         help="of the network (default: the fastest within the parity limits)",
     )
     group.add_argument(

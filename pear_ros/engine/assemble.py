@@ -9,6 +9,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +18,7 @@ from pear_core import layout
 from pear_core.anatomy import EHM_JOINTS
 from pear_ros.engine.base import EngineInfo, Session
 from pear_ros.engine.bundle import BODY, MESH, NETWORK, Bundle
+from pear_ros.engine.folded import FoldedJoints, folded
 from pear_ros.engine.topology import Topology
 from pear_ros.engine.warp import strips
 from pear_ros.problems import PearError
@@ -50,23 +52,35 @@ class GraphEngine:
     """Three sessions of one bundle behind the `Engine` interface; safe to call from any thread.
 
     open_session(name) opens one graph; the mesh graph is opened when the first mesh is asked for.
+    numpy takes the place of the body and mesh graphs where `folded` finds that it does the same.
     """
 
     def __init__(
         self, bundle: Bundle, open_session: Callable[[str], Session], info: EngineInfo
     ) -> None:
         self._bundle, self._open_session, self._info = bundle, open_session, info
-        self._network, self._body = open_session(NETWORK), open_session(BODY)
+        self._network, self._body = open_session(NETWORK), self._geometry(BODY)
         self._mesh: Session | None = None
         self._mesh_lock = threading.Lock()
 
+    def _geometry(self, name: str) -> Session:
+        about = str(self._bundle.manifest.get("body", {}).get("scale_about", ""))
+        where = str(self._bundle.folder / name)
+        return folded(self._bundle.read(name), where, about, self._open_session(name))
+
     @property
     def info(self) -> EngineInfo:
+        if isinstance(self._body, FoldedJoints):
+            return replace(self._info, geometry="numpy")
         return self._info
 
     @property
     def topology(self) -> Topology:
         return self._bundle.topology
+
+    def raw(self, crops: FloatArray) -> FloatArray:
+        """The network alone: vectors (N, 935) of RGB strips (N, 3, 256, 192) in [0, 1]."""
+        return self._network.run({"crops": crops})["raw"]
 
     def regress(self, image: NDArray[np.uint8], crops: Sequence[Crop]) -> RegressorOutput:
         start = time.perf_counter()
@@ -92,6 +106,9 @@ class GraphEngine:
     def joints(self, parameters: Parameters) -> FloatArray:
         if len(parameters) == 0:
             return np.zeros((0, len(EHM_JOINTS), 3), np.float32)
+        if isinstance(self._body, FoldedJoints):
+            _check_parameters({name: getattr(parameters, name) for name in MESH_INPUTS})
+            return self._body.body.joints(parameters)
         return self._body.run({"raw": raw_vector(parameters)})["joints"]
 
     def mesh(self, parameters: Parameters) -> FloatArray:
@@ -104,7 +121,7 @@ class GraphEngine:
         _check_parameters(inputs)
         with self._mesh_lock:
             if self._mesh is None:
-                self._mesh = self._open_session(MESH)
+                self._mesh = self._geometry(MESH)
         return self._mesh.run(inputs)["vertices"]
 
 
@@ -151,7 +168,7 @@ def _check_parameters(inputs: dict[str, FloatArray]) -> None:
         if value.shape != shape:
             raise PearError(
                 f"parameters.{name} has another shape",
-                where="engine.mesh",
+                where="engine",
                 expected=str(shape),
                 found=str(value.shape),
             )

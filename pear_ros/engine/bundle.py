@@ -26,6 +26,8 @@ NETWORK, BODY, MESH, TOPOLOGY, MANIFEST = (
     "topology.npz",
     "manifest.json",
 )
+SELFTEST = "selftest.npz"
+"""One crop with torch's answer, see `pear_ros.engine.selftest`; older bundles have none."""
 DATA_SUFFIX = ".data"
 """Weights that do not fit into a graph lie in the file of the graph's name with this behind it."""
 IDENTITY_KEY = "pear.identity"
@@ -51,6 +53,41 @@ class Bundle:
         """One file of the bundle, checked against the manifest. Raises PearError."""
         return _read(self.folder, name, self.manifest)
 
+    def network(self, precision: str) -> str | None:
+        """Name of the network graph that computes in `precision` ("f32", "f16", "bf16", "int8",
+        "w8"), None if the bundle has none or refuses it.
+        """
+        name = NETWORK if precision == "f32" else f"network.{precision}.onnx"
+        return name if name in self.manifest["files"] and precision not in self.refused else None
+
+    def required_network(self, precision: str) -> str:
+        """The same, or PearError: measured and found too poor, or never exported."""
+        name = self.network(precision)
+        if name is not None:
+            return name
+        if precision in self.refused:
+            raise PearError(
+                f"{precision} is too far from float32 for this model",
+                where=str(self.folder / MANIFEST),
+                expected="precision f32 or auto",
+                found=self.refused[precision],
+            )
+        raise PearError(
+            f"the bundle has no network in {precision}",
+            where=str(self.folder),
+            expected=f"pear export ... --precision {precision}",
+        )
+
+    def graph(self, name: str) -> bytes:
+        """One graph, checked against the manifest and for the bundle's identity. Raises PearError."""
+        data = self.read(name)
+        _check_identity(data, str(self.folder / name), self.manifest)
+        return data
+
+    def sha256(self, name: str) -> str:
+        """What the manifest says of a file."""
+        return str(self.manifest["files"][name]["sha256"])
+
     def beside(self, name: str) -> Path | None:
         """The graph's path where its weights lie in a file beside it (more than 2 GB), else None.
 
@@ -69,23 +106,26 @@ def open_bundle(folder: str | Path) -> Bundle:
     manifest = _manifest(folder)
     identity = _identity(manifest, str(folder / MANIFEST))
     for name in (NETWORK, BODY, MESH):
-        where = str(folder / name)
-        carried = read_metadata(_read(folder, name, manifest), where).get(IDENTITY_KEY)
-        if carried is None:
-            raise PearError("ONNX graph without pear's identity", where=where)
-        if carried != canonical(manifest["identity"]):
-            raise PearError(
-                "belongs to another model",
-                where=where,
-                expected=canonical(manifest["identity"]),
-                found=carried,
-            )
+        _check_identity(_read(folder, name, manifest), str(folder / name), manifest)
     topology = read_topology(_read(folder, TOPOLOGY, manifest), str(folder / TOPOLOGY))
     if topology.joint_names != anatomy.EHM_JOINTS:
         raise PearError(
             "another joint order", where=str(folder / TOPOLOGY), expected="anatomy.EHM_JOINTS"
         )
     return Bundle(folder, identity, topology, manifest)
+
+
+def _check_identity(data: bytes, where: str, manifest: dict[str, Any]) -> None:
+    carried = read_metadata(data, where).get(IDENTITY_KEY)
+    if carried is None:
+        raise PearError("ONNX graph without pear's identity", where=where)
+    if carried != canonical(manifest["identity"]):
+        raise PearError(
+            "belongs to another model",
+            where=where,
+            expected=canonical(manifest["identity"]),
+            found=carried,
+        )
 
 
 def canonical(identity: dict[str, Any]) -> str:

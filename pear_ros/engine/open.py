@@ -4,13 +4,23 @@ from __future__ import annotations
 
 import importlib
 from pathlib import Path
+from types import ModuleType
 
+from pear_ros.engine import trial
 from pear_ros.engine.base import Engine
-from pear_ros.engine.bundle import open_bundle
+from pear_ros.engine.bundle import Bundle, open_bundle
 from pear_ros.problems import PearError
 
-BACKENDS = ("tensorrt", "openvino", "onnxruntime")
-"""In order of preference; each is a module here, with an open_engine of its own."""
+BACKENDS = ("tensorrt", "onnxruntime_cuda", "openvino", "onnxruntime")
+"""What "auto" tries; each is a module here, with an open_engine of its own."""
+ON_GPU = BACKENDS[:2]
+"""Taken in this order where there is an NVIDIA GPU."""
+ON_CPU = BACKENDS[2:]
+"""They compete, see `trial`."""
+BY_NAME = (*BACKENDS, "onnxruntime_tensorrt")
+"""What may be asked for."""
+_NVIDIA = ("/dev/nvidiactl", "/dev/nvhost-gpu", "/dev/nvgpu", "/dev/dxg")
+"""Devices of NVIDIA's drivers: desktop and server, Jetson twice, Windows' Linux."""
 
 
 def open_engine(
@@ -21,17 +31,18 @@ def open_engine(
 ) -> Engine:
     """The engine of a model bundle.
 
-    backend "auto" takes the first of BACKENDS that is installed and loads the model; what was
-    passed over, and why, stands in info.fallback. A back end asked for by name is not replaced.
-    precision "auto" is the fastest that keeps the parity limits, or "f32", "bf16". threads None:
-    the back end's own choice. Raises PearError: no such bundle, a broken or foreign one, or no back
-    end that runs it.
+    backend "auto" takes TensorRT or CUDA where there is an NVIDIA GPU, and else what a short trial
+    on this computer found fastest; what was passed over, and why, stands in info.fallback. A back
+    end asked for by name is not replaced. precision "auto" is the fastest that the bundle has and
+    that keeps the parity limits, or "f32", "f16", "bf16", "int8", "w8". threads None: the back
+    end's own choice. Raises PearError: no such bundle, a broken or foreign one, or no back end that
+    runs it.
     """
-    if backend != "auto" and backend not in BACKENDS:
+    if backend != "auto" and backend not in BY_NAME:
         raise PearError(
             "unknown back end",
             where="engine",
-            expected=f"auto, {', '.join(BACKENDS)}",
+            expected=f"auto, {', '.join(BY_NAME)}",
             found=backend,
         )
     if threads is not None and threads < 1:
@@ -40,17 +51,78 @@ def open_engine(
         )
     bundle = open_bundle(bundle_dir)
     reasons: list[str] = []
-    for name in BACKENDS if backend == "auto" else (backend,):
+    if backend != "auto":
+        on_gpu = [backend] if backend not in ON_CPU else []
+        on_cpu = [backend] if backend in ON_CPU else []
+    else:
+        on_gpu, on_cpu = list(ON_GPU) if nvidia_gpu() else [], list(ON_CPU)
+    for name in on_gpu:
         try:
-            module = importlib.import_module(f"pear_ros.engine.{name}")
-            engine: Engine = module.open_engine(bundle, precision, threads, "; ".join(reasons))
-            return engine
-        except (ImportError, OSError) as error:
-            reasons.append(f"{name} is not installed ({error})")
-        except PearError as error:
-            if backend != "auto":
-                raise
-            reasons.append(str(error))
+            return _opened(bundle, (name, precision), threads, reasons)
+        except (ImportError, OSError, PearError) as error:
+            _pass_over(reasons, name, error, strict=backend != "auto")
+    candidates = _candidates(bundle, on_cpu, precision, reasons)
+    fallback = list(reasons)
+    engines: dict[trial.Candidate, Engine] = {}
+
+    def opened(candidate: trial.Candidate) -> Engine:
+        engine = _opened(bundle, candidate, threads, fallback)
+        if not trial.large(bundle):
+            engines[candidate] = engine
+        return engine
+
+    for candidate in trial.ordered(bundle, candidates, threads, opened):
+        try:
+            known = engines.get(candidate)
+            if known is not None and reasons == fallback:
+                return known
+            return _opened(bundle, candidate, threads, reasons)
+        except (ImportError, OSError, PearError) as error:
+            _pass_over(reasons, candidate[0], error, strict=backend != "auto")
     raise PearError(
         "no back end can run the model", where=str(bundle_dir), found="; ".join(reasons)
     )
+
+
+def _candidates(
+    bundle: Bundle, names: list[str], precision: str, reasons: list[str]
+) -> list[trial.Candidate]:
+    """What may run on this CPU; back ends that are not installed go to `reasons`."""
+    found: list[trial.Candidate] = []
+    for name in names:
+        try:
+            module = _module(name)
+            wanted = module.precisions(bundle) if precision == "auto" else (precision,)
+            found += [(name, each) for each in wanted]
+        except (ImportError, OSError) as error:
+            _pass_over(reasons, name, error, strict=False)
+    return found
+
+
+def _module(name: str) -> ModuleType:
+    return importlib.import_module(f"pear_ros.engine.{name}")
+
+
+def _opened(
+    bundle: Bundle, candidate: trial.Candidate, threads: int | None, reasons: list[str]
+) -> Engine:
+    name, precision = candidate
+    engine: Engine = _module(name).open_engine(bundle, precision, threads, "; ".join(reasons))
+    return engine
+
+
+def _pass_over(reasons: list[str], name: str, error: Exception, strict: bool) -> None:
+    """Note why a back end is not used; strict: one that cannot run the model ends it all."""
+    if isinstance(error, PearError):
+        if strict:
+            raise error
+        reason = str(error)
+    else:
+        reason = f"{name} is not installed ({error})"
+    if reason not in reasons:
+        reasons.append(reason)
+
+
+def nvidia_gpu() -> bool:
+    """Whether a driver for an NVIDIA GPU is loaded. Without one TensorRT and CUDA are not missed."""
+    return any(Path(device).exists() for device in _NVIDIA)

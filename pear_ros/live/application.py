@@ -106,6 +106,9 @@ class Application:
             self.graph.log(Level.ERROR, "the engine does not come back; its thread is left behind")
         if self._watch.ident is not None:
             self._watch.join(5.0)
+        if self.failure:
+            # The last word is the reason: after this nobody reports any more.
+            self._reporter.report()
         self._reporter.close()
         self.outputs.close()
 
@@ -160,4 +163,4 @@ class Application:
                 self._reporter.report()
             except Exception as error:
                 # Told with the next report; who watches must not be the first to fall silent.
-                self.problems.add("watch", "", 0, f"{type(error).__name__}: {error}")
+                self.problems.add("watch", "watch", 0, f"{type(error).__name__}: {error}")

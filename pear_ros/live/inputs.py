@@ -53,7 +53,8 @@ class Inputs:
         self._subscriptions: list[Subscription] = []
         self._image_subscription: Subscription | None = None
         self.image_type = ""
-        # The watch and a changed parameter may attend at once, and while somebody closes.
+        # The watch and a changed parameter may attend at once, and while somebody closes. Reentrant,
+        # since subscribing may itself declare parameters.
         self._attending = threading.Lock()
 
     def open(self) -> None:

@@ -64,6 +64,7 @@ class Reporter:
         self._beats = 0
         self._told: dict[str, int] = {}
         self._lessened, self._lessened_at = "", 0
+        self._verdict = self._pending = (diagnostic.Level.OK, "")
 
     def open(self) -> None:
         self._topics = {
@@ -93,6 +94,17 @@ class Reporter:
             rate=found.rate_out,
         )  # fmt: skip
         self._topics[HEARTBEAT].publish(beat)
+        if found.message != self._lessened:
+            self._log_verdict(found.level, found.message)
+
+    def _log_verdict(self, level: diagnostic.Level, message: str) -> None:
+        """One line when the verdict has changed, for more than one report."""
+        verdict = (level, message.split()[0])
+        if verdict == self._pending != self._verdict:
+            severity = Level.INFO if level is diagnostic.Level.OK else Level.WARN
+            self._graph.log(severity, message)
+            self._verdict = verdict
+        self._pending = verdict
 
     def _log_new_faults(self) -> str:
         """One line per kind of fault and period, with how often it has happened; the gravest new
@@ -102,12 +114,11 @@ class Reporter:
         for kind, count in list(problems.counts.items()):
             if count == self._told.get(kind, 0):
                 continue
-            first = kind not in self._told
-            self._told[kind] = count
+            told, self._told[kind] = self._told.get(kind, 0), count
             example = problems.examples[kind][-1]
             fresh[kind] = f"{kind}: {example.reason}"
-            # The first of a kind at once; then at 10, 100, ... so that a log stays readable.
-            if first or math.log10(count).is_integer():
+            # The first of a kind at once; then from 10, 100, ... on, so that a log stays readable.
+            if len(str(count)) > len(str(told)) or not told:
                 self._graph.log(Level.WARN, f"{example} ({count} of kind {kind!r} so far)")
         return next((fresh[kind] for kind in LESSENED if kind in fresh), "")
 

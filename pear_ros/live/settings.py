@@ -84,11 +84,11 @@ class Settings:
     )  # fmt: skip
     engine: str = _row(
         "auto", "What runs the network; auto takes the fastest that is installed and correct.",
-        choices=("auto", "tensorrt", "onnxruntime-cuda", "openvino", "onnxruntime"), dynamic=False,
+        choices=("auto", "tensorrt", "onnxruntime_cuda", "onnxruntime_tensorrt", "openvino", "onnxruntime"), dynamic=False,
     )  # fmt: skip
     precision: str = _row(
         "auto", "Of the network; auto is the fastest that keeps the parity limits of the model.",
-        choices=("auto", "f32", "f16", "bf16", "int8"), dynamic=False,
+        choices=("auto", "f32", "f16", "bf16", "int8", "w8"), dynamic=False,
     )  # fmt: skip
     threads: int = _row(0, "CPU threads of the engine; 0 is the engine's choice.", 0, 256,
                         dynamic=False)  # fmt: skip

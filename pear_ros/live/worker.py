@@ -108,7 +108,7 @@ class Worker:
             except Exception as error:
                 self._failures += 1
                 reason = f"{type(error).__name__}: {error}"
-                self._problems.add("engine", "", 0, reason)
+                self._problems.add("engine", "engine", 0, reason)
                 self._pipeline.reset()
                 if self._failures >= GIVE_UP:
                     self._slot.close()

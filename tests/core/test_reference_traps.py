@@ -81,8 +81,8 @@ class Recorder:
 def engine_input(picture: NDArray[np.uint8]) -> FloatArray:
     """What the robot's engine hands to the network graph for the whole 256 x 256 picture."""
     recorder = Recorder()
-    unused: Any = None
-    GraphEngine(unused, lambda name: recorder, unused).regress(picture, [WHOLE])
+    bundle: Any = SimpleNamespace(folder=Path("nowhere"), manifest={}, read=lambda name: b"")
+    GraphEngine(bundle, lambda name: recorder, bundle).regress(picture, [WHOLE])
     return recorder.crops
 
 

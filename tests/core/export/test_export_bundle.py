@@ -26,6 +26,7 @@ FILES = {
     "topology.npz",
     "model.safetensors",
     "manifest.json",
+    "selftest.npz",
 }
 
 

@@ -111,3 +111,33 @@ def test_geodesic_degrees_against_scipy(degrees: float, seed: int) -> None:
     first = Rotation.random(rng=seed)
     measured = geodesic_degrees(first.as_matrix(), (first * turn).as_matrix())
     assert measured == pytest.approx(np.rad2deg(turn.magnitude()), rel=1e-5, abs=1e-9)
+
+
+def test_share_of_limits_is_the_tightest_of_them(
+    models: Any, squares: Any, exact: dict[str, Any]
+) -> None:
+    bent = {name: value.copy() for name, value in exact.items()}
+    bent["vertices"] = bent["vertices"] + np.float32([0.002, 0, 0])
+    found = report(models, squares, bent, "int8")
+    # 2 mm of 4 on the mean; of 100 at worst.
+    assert found.share_of_limits() == pytest.approx(0.5, abs=1e-3)
+    bent["keypoints"][0, 3] += np.float32([50 / 256, 0])
+    found = report(models, squares, bent, "int8")
+    assert found.share_of_limits() == pytest.approx(2.0, abs=1e-3)
+    bent["vertices"][0, 0] = np.nan
+    assert report(models, squares, bent, "int8").share_of_limits() == np.inf
+
+
+def test_worst_crops_are_listed(models: Any, squares: Any, exact: dict[str, Any]) -> None:
+    bent = {name: value.copy() for name, value in exact.items()}
+    for crop, metres in ((3, 0.004), (1, 0.001)):
+        bent["vertices"][crop] += np.float32([0, metres, 0])
+    found = report(models, squares, bent, "int8")
+    assert [w["crop"] for w in found.worst_crops(2)] == [3, 1]
+    assert found.worst_crops(1)[0]["mean_vertex_mm"] == pytest.approx(4.0, abs=1e-3)
+    assert json.loads(found.to_json())["worst_crops"][0]["crop"] == 3
+
+
+def test_promised_limits() -> None:
+    assert LIMITS["f16"].mean_vertex_mm == 0.5
+    assert (LIMITS["int8"].mean_vertex_mm, LIMITS["int8"].mean_degrees) == (4.0, 1.0)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from onnx import TensorProto, helper, numpy_helper
 from onnx.reference import ReferenceEvaluator
 
-from pear_core.export.precision import FULL_OPS, PrecisionError, lower
+from pear_core.export.precision import FULL_OPS, PrecisionError, lower, lowered_products
 
 FLOAT, HALF, BRAIN = TensorProto.FLOAT, TensorProto.FLOAT16, TensorProto.BFLOAT16
 RNG = np.random.default_rng(0)
@@ -170,3 +170,81 @@ def test_weights_beyond_float16_are_refused(value: float) -> None:
     with pytest.raises(PrecisionError, match=r"q: float16 holds values up to 65504, found .*bf16"):
         lower(ir.serde.deserialize_model(model), "f16")
     lowered(model, "bf16")
+
+
+def named_network() -> onnx.ModelProto:
+    """`small_network` with its nodes in modules: a stem, a middle and heads."""
+    model = small_network()
+    for number, node in enumerate(model.graph.node):
+        place = "stem" if number < 6 else "heads" if number > 15 else "middle.0"
+        node.name = f"{place}/{node.op_type}_{number}"
+    return model
+
+
+@pytest.mark.parametrize("precision", ["f16", "bf16"])
+def test_kept_modules_stay_float32(precision: str) -> None:
+    graph = ir.serde.deserialize_model(named_network())
+    lower(graph, precision, frozenset({"stem"}))  # type: ignore[arg-type]
+    proto = ir.serde.serialize_model(graph)
+    onnx.checker.check_model(proto, full_check=True)
+    found = types(proto)
+    low = HALF if precision == "f16" else BRAIN
+    for node in proto.graph.node:
+        kinds = {found[name] for name in node.input if found[name] in (FLOAT, low)}
+        if node.name.startswith("stem/"):
+            assert kinds == {FLOAT}, node.name
+        elif node.op_type in ("MatMul", "Gelu"):
+            assert kinds == {low}, node.name
+
+
+def glue(kind: str) -> onnx.ModelProto:
+    """Two products and, in a module without weights, what joins them."""
+    weights = {"a": RNG.normal(size=(4, 4)), "b": RNG.normal(size=(4, 4))}
+    nodes = [
+        helper.make_node("MatMul", ["crops", "a"], ["p"], name="one.0/MatMul"),
+        helper.make_node("MatMul", ["crops", "b"], ["q"], name="two.0/MatMul"),
+        helper.make_node(kind, ["p", "q"], ["raw"], name="glue/Join"),
+    ]
+    graph = helper.make_graph(
+        nodes, "g", [helper.make_tensor_value_info("crops", FLOAT, ["N", 4])],
+        [helper.make_tensor_value_info("raw", FLOAT, ["N", 4])],
+        [numpy_helper.from_array(v.astype(np.float32), k) for k, v in weights.items()],
+    )  # fmt: skip
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20)], ir_version=10)
+
+
+@pytest.mark.parametrize(("kept", "joined"), [((), HALF), (("one.0",), FLOAT), (("two.0",), FLOAT)])
+def test_what_joins_modules_is_low_only_between_low_ones(
+    kept: tuple[str, ...], joined: int
+) -> None:
+    graph = ir.serde.deserialize_model(glue("Add"))
+    lower(graph, "f16", frozenset(kept))
+    proto = ir.serde.serialize_model(graph)
+    join = next(n for n in proto.graph.node if n.name == "glue/Join")
+    assert {types(proto)[name] for name in join.input} == {joined}
+
+
+@pytest.mark.parametrize("precision", ["f16", "bf16"])
+def test_enlarging_keeps_its_factors_and_pooling_its_type(precision: str) -> None:
+    """Resize takes factors in float32 only, and bfloat16 has no MaxPool in our opset."""
+    nodes = [
+        helper.make_node("MatMul", ["crops", "a"], ["p"], name="one.0/MatMul"),
+        helper.make_node("MaxPool", ["p"], ["m"], name="one.0/MaxPool", kernel_shape=[2, 2]),
+        helper.make_node("Resize", ["m", "", "s"], ["raw"], name="one.0/Resize", mode="nearest"),
+    ]
+    graph = helper.make_graph(
+        nodes, "g", [helper.make_tensor_value_info("crops", FLOAT, ["N", 1, 4, 4])],
+        [helper.make_tensor_value_info("raw", FLOAT, ["N", 1, 6, 6])],
+        [numpy_helper.from_array(RNG.normal(size=(4, 4)).astype(np.float32), "a"),
+         numpy_helper.from_array(np.float32([1, 1, 2, 2]), "s")],
+    )  # fmt: skip
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20)], ir_version=10)
+    found = types(lowered(model, precision))
+    assert found["s"] == FLOAT and found["p"] == (HALF if precision == "f16" else BRAIN)
+    assert found["m"] == (HALF if precision == "f16" else FLOAT)
+
+
+def test_operators_that_a_precision_changes() -> None:
+    assert lowered_products("bf16") == {"MatMul"}
+    assert lowered_products("f16") == {"MatMul", "Conv"}
+    assert lowered_products("int8") == lowered_products("w8") == {"MatMul", "Conv", "Gemm"}

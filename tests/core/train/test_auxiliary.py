@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import pytest
 import torch
+from scipy.linalg import null_space
+from scipy.spatial.transform import Rotation
 
 from pear_core.data import surface
-from pear_core.train.auxiliary import VOTED, count_votes, surface_loss, vote_loss
+from pear_core.train.auxiliary import VOTED, aligned_loss, count_votes, surface_loss, vote_loss
+
+LSP = (8, 5, 2, 1, 4, 7, 21, 19, 17, 16, 18, 20, 12, 15)
+"""Ankle to hip right, hip to ankle left, wrist to shoulder right, shoulder to wrist left, neck, head."""
 
 
 def test_one_sure_token_decides() -> None:
@@ -32,6 +38,40 @@ def test_vote_loss_by_hand() -> None:
     loss = vote_loss(points, joints, keypoints, torch.ones(1, 145))
     assert float(loss) == pytest.approx(0.1 / 2 + 0.2 * 0.3, abs=1e-6)
     assert float(vote_loss(points, joints, keypoints, torch.zeros(1, 145))) == 0.0
+
+
+def _unmendable(points: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Displacements [14, 3] that no shift, turn or change of scale of the points lessens."""
+    centred = points - points.mean(axis=0)
+    shifts = [np.tile(axis, (len(points), 1)) for axis in np.eye(3)]
+    turns = [np.cross(axis, centred) for axis in np.eye(3)]
+    felt = np.stack([m.ravel() for m in (*shifts, *turns, centred)])
+    free = null_space(felt)
+    moves: np.ndarray = free @ rng.normal(0, 0.01, free.shape[1])
+    return moves.reshape(points.shape)
+
+
+def test_aligned_loss_is_what_no_similarity_can_mend() -> None:
+    rng = np.random.default_rng(3)
+    joints, target = rng.normal(0, 9.0, (2, 2, 145, 3))  # what is not judged may lie anywhere
+    lengths = []
+    for person in range(2):
+        points = rng.normal(0, 0.4, (14, 3))
+        moves = _unmendable(points, rng)
+        lengths.append(np.linalg.norm(moves, axis=1).mean())
+        turn = Rotation.random(random_state=person).as_matrix()
+        target[person, LSP] = points + moves
+        joints[person, LSP] = 1.3 * points @ turn.T + [0.1, -3.0, 20.0]
+    own, other = torch.from_numpy(joints).requires_grad_(), torch.from_numpy(target)
+    loss = aligned_loss(own, other, torch.ones(2, 4, dtype=torch.float64))
+    assert loss.item() == pytest.approx(np.mean(lengths), rel=1e-6)
+    loss.backward()  # type: ignore[no-untyped-call]
+    judged = np.zeros(145, bool)
+    judged[list(LSP)] = True
+    assert own.grad is not None
+    assert ((own.grad.abs().sum(dim=(0, 2)) > 0).numpy() == judged).all()
+    valid = torch.tensor([[0.0, 1, 1, 1], [1, 0, 0, 0]], dtype=torch.float64)
+    assert aligned_loss(own, other, valid).item() == pytest.approx(lengths[1], rel=1e-6)
 
 
 def test_surface_loss_by_hand() -> None:

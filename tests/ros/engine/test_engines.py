@@ -143,7 +143,7 @@ def test_mesh_and_joints_are_one_body(engine: Engine, models: Any, picture: np.n
 def test_info_says_what_runs(engine: Engine) -> None:
     info = engine.info
     assert info.backend in BACKENDS and info.precision == "f32" and info.device == "CPU"
-    assert info.identity.model == "tiny" and info.geometry == "onnxruntime" and info.fallback == ""
+    assert info.identity.model == "tiny" and info.geometry == "numpy" and info.fallback == ""
     assert info.version[0].isdigit()
 
 

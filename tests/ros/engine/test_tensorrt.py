@@ -49,6 +49,7 @@ def test_without_it_the_next_back_end_runs_and_says_so(
     tiny_model: Any, monkeypatch: pytest.MonkeyPatch, missing: str
 ) -> None:
     assert BACKENDS[0] == "tensorrt"
+    monkeypatch.setattr("pear_ros.engine.open.nvidia_gpu", lambda: True)
     monkeypatch.setitem(sys.modules, missing, None)
     monkeypatch.delitem(sys.modules, "pear_ros.engine.tensorrt", raising=False)
     for name in [n for n in sys.modules if n.startswith("pear_ros.engine.cuda_memory")]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -57,6 +58,37 @@ def test_without_calibration_people_come_out_but_no_frames(
     assert memory_graph.topic("/tf").sent == []
     last = diagnosed(memory_graph)
     assert last.level == 1 and "UNCALIBRATED" in last.message
+
+
+def test_a_verdict_is_logged_when_it_changes(start: Any, camera: Camera, memory_graph: Any) -> None:
+    start(silence=60.0)
+
+    def logged(words: str) -> list[Level]:
+        return [level for level, text in memory_graph.logged if words in text]
+
+    until(lambda: logged("no picture has come on /image"))
+    camera.info(Intrinsics(0.0, 0.0, 0.0, 0.0, 64, 48))
+    camera.shoot()
+    until(lambda: logged("UNCALIBRATED: CameraInfo holds no focal length"))
+    camera.info()
+    camera.shoot()
+    until(lambda: logged("running"))
+    diagnosed(memory_graph)
+    assert logged("no picture has come") == logged("UNCALIBRATED") == [Level.WARN]
+    assert logged("running") == [Level.INFO]
+
+
+def test_repeated_faults_are_logged_from_every_power_of_ten_on(
+    start: Any, camera: Camera, memory_graph: Any
+) -> None:
+    application = start()
+    for total in (1, 9, 12, 57, 250):
+        while application.problems.counts["depth"] < total:
+            application.problems.add("depth", "/depth", 0, "too dark")
+        diagnosed(memory_graph)
+    lines = [text for _, text in memory_graph.logged if "too dark" in text]
+    counts = [re.fullmatch(r"/depth: too dark \((\d+) of kind 'depth' so far\)", t) for t in lines]
+    assert [len(match[1]) for match in counts if match] == [1, 2, 3] and None not in counts
 
 
 def test_silence_is_stale_and_beats_go_on(start: Any, memory_graph: Any, camera: Camera) -> None:
@@ -179,6 +211,26 @@ def test_an_engine_that_never_comes_back_ends_in_an_error(
         assert diagnosed(memory_graph).level == 2
     finally:
         application.stop()
+
+
+def test_the_last_report_of_an_engine_that_gave_up_is_the_reason(
+    memory_graph: Any, made_up_engine: Any, camera: Camera
+) -> None:
+    made_up_engine.failing = True
+    settings = Settings.of({"smoothing": False, "diagnostics_period": 60.0})
+    application = Application(memory_graph, made_up_engine, WholeImage(), settings)
+    application.start()
+    camera.info()
+
+    def given_up() -> bool:
+        camera.shoot()
+        return bool(application.failure)
+
+    until(given_up)
+    application.stop()
+    (data,) = memory_graph.topic("/diagnostics").sent
+    (status,) = codec.deserialize(data, "diagnostic_msgs/msg/DiagnosticArray").status
+    assert status.level == 2 and "out of memory" in status.message
 
 
 def test_a_missing_transform_is_counted_and_people_still_come(

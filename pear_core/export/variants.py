@@ -1,0 +1,146 @@
+"""Lower precisions of one float32 network graph: which modules, which scales, which graph."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+import numpy as np
+import onnx_ir as ir
+import torch
+from numpy.typing import NDArray
+
+from pear_core.body.ehm import Ehm
+from pear_core.export.calibration import batches, strips
+from pear_core.export.fused import GEOMETRY, Fused, trace_fused
+from pear_core.export.interpret import Interpreter
+from pear_core.export.onnx_export import unpack, write_graph
+from pear_core.export.parity import (
+    FloatArray,
+    ParityReport,
+    body_outputs,
+    compared,
+    joined,
+)
+from pear_core.export.precision import lower, lowered_products
+from pear_core.export.quantise import activation_scales, quantise, quantise_weights, targets
+from pear_core.export.search import Found, Score, search, work
+
+Lower = Literal["f16", "bf16", "w8", "int8"]
+"""Everything below float32. "w8" is INT8 for the weights only."""
+LOWER: tuple[str, ...] = get_args(Lower)
+ROBUST = 0.98
+"""Share of the work from which an INT8 graph's float32 rest may be rounded to bfloat16 too: nothing
+sensitive was found. The parity report measures it that way."""
+SEARCHED = 16
+"""Crops that the sensitivity of modules is measured on."""
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How a variant is made of the float32 graph. kept: modules that stay float32. scales: of
+    activations, for "int8".
+    """
+
+    precision: Lower
+    found: Found
+    scales: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def kept(self) -> frozenset[str]:
+        return self.found.kept
+
+
+def load_graph(path: Path) -> ir.Model:
+    """A float32 graph of a bundle with its weights as float32 initialisers."""
+    model = ir.load(path)
+    unpack(model)
+    return model
+
+
+def apply(model: ir.Model, recipe: Recipe) -> None:
+    """Rewrite a float32 network graph in place. Raises PrecisionError."""
+    if recipe.precision == "int8":
+        quantise(model, recipe.scales, recipe.kept)
+    elif recipe.precision == "w8":
+        quantise_weights(model, recipe.kept)
+    else:
+        lower(model, recipe.precision, recipe.kept)
+
+
+def recipe(
+    network: Path,
+    precision: Lower,
+    ehm: Ehm,
+    calibration: NDArray[np.uint8],
+    say: Callable[[str], None] = lambda _: None,
+) -> Recipe:
+    """Search what of the float32 graph `network` can be lowered within the limits.
+
+    calibration: RGB squares [N, 256, 256, 3], other ones than those of the parity report.
+    """
+    inputs = strips(calibration)
+    few = inputs[:: max(1, len(inputs) // SEARCHED)][:SEARCHED]
+    model = load_graph(network)
+    scales = (
+        activation_scales(model, batches(inputs), targets(model)) if precision == "int8" else {}
+    )
+
+    def scored(crops: NDArray[np.float32]) -> Score:
+        exact = outputs_of(model, crops, ehm)
+
+        def score(kept: frozenset[str]) -> float:
+            tried = load_graph(network)
+            apply(tried, Recipe(precision, Found(kept, {}, 0.0, 0.0), scales))
+            return reported(exact, outputs_of(tried, crops, ehm), precision).share_of_limits()
+
+        return score
+
+    shares = work(model, few, lowered_products(precision))
+    found = search(shares, scored(inputs), scored(few), say)
+    return Recipe(precision, found, scales)
+
+
+def write_variant(network: Path, out: Path, recipe: Recipe, metadata: dict[str, str]) -> None:
+    """Write the graph of `recipe`. Raises PrecisionError."""
+    model = load_graph(network)
+    apply(model, recipe)
+    write_graph(model, out, metadata)
+
+
+def write_fused(graph: Fused, out: Path, recipe: Recipe | None, metadata: dict[str, str]) -> None:
+    """Write the graph for engines on a GPU, its network as `recipe` says (None: float32)."""
+    model = trace_fused(graph)
+    if recipe is not None:
+        kept = replace(recipe.found, kept=recipe.kept | GEOMETRY)
+        apply(model, replace(recipe, found=kept))
+    write_graph(model, out, metadata)
+
+
+def described(recipe: Recipe) -> dict[str, Any]:
+    """What the manifest says of a lowered graph."""
+    rest = {}
+    if recipe.precision == "int8" and recipe.found.lowered_work >= ROBUST:
+        rest = {"rest": "bf16"}
+    return {
+        "computes": recipe.precision,
+        "float32_modules": sorted(recipe.kept),
+        "lowered_share_of_work": round(recipe.found.lowered_work, 4),
+        **rest,
+    }
+
+
+def outputs_of(model: ir.Model, inputs: NDArray[np.float32], ehm: Ehm) -> dict[str, FloatArray]:
+    """What a network graph says about strips, computed in exactly its types, body in float32."""
+    run = Interpreter(model)
+    name = str(model.graph.inputs[0].name)
+    raws = [torch.from_numpy(run({name: part})["raw"]) for part in batches(inputs)]
+    return joined([body_outputs(raw, ehm) for raw in raws])
+
+
+def reported(
+    expected: dict[str, FloatArray], found: dict[str, FloatArray], precision: str
+) -> ParityReport:
+    return compared(expected, found, engine="types of the graph", precision=precision)

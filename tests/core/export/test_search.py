@@ -1,0 +1,110 @@
+"""The search keeps what hurts, lowers what pays, and never ends above the limit."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import onnx_ir as ir
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from onnx import TensorProto, helper, numpy_helper
+
+from pear_core.export.search import ENOUGH, TINY, search, work
+
+Errors = dict[str, float]
+
+
+def independent(errors: Errors, factor: float = 1.0):  # type: ignore[no-untyped-def]
+    """A score whose modules add up as squares, times a factor where several are lowered."""
+    calls: list[frozenset[str]] = []
+
+    def score(kept: frozenset[str]) -> float:
+        calls.append(kept)
+        lowered = [error for name, error in errors.items() if name not in kept]
+        total = math.sqrt(sum(e * e for e in lowered))
+        return total * (factor if len(lowered) > 1 else 1.0)
+
+    return score, calls
+
+
+def test_one_measurement_where_everything_is_good_enough() -> None:
+    score, calls = independent({"a": 0.1, "b": 0.2, "c": 9.0})
+    found = search({"a": 0.5, "b": 0.499, "c": TINY / 2}, score, score)
+    # What is not worth it is kept without being measured.
+    assert found.kept == {"c"} and len(calls) == 1 and found.alone == {}
+    assert found.share == pytest.approx(math.sqrt(0.05))
+    assert found.lowered_work == pytest.approx(0.999)
+
+
+def test_the_fragile_module_is_kept() -> None:
+    errors = {"stem": 5.0, "one": 0.2, "two": 0.3, "three": 0.1}
+    score, _ = independent(errors)
+    found = search(dict.fromkeys(errors, 0.25), score, score)
+    assert found.kept == {"stem"} and found.alone == pytest.approx(errors)
+    assert found.lowered_work == pytest.approx(0.75)
+
+
+def test_much_work_for_little_error_comes_first() -> None:
+    errors = {"large": 0.5, "small": 0.5}
+    score, _ = independent(errors)
+    found = search({"large": 0.9, "small": 0.1}, score, score)
+    assert found.kept == {"small"} and found.share == pytest.approx(0.5)
+
+
+def test_errors_that_add_up_worse_than_squares_are_noticed() -> None:
+    errors = {name: 0.1 for name in "abcdefgh"} | {"x": 7.0}
+    score, _ = independent(errors, factor=4.0)
+    found = search(dict.fromkeys(errors, 1 / 9), score, score)
+    assert found.share <= ENOUGH and 1 <= 9 - len(found.kept) < 8
+
+
+@given(
+    st.dictionaries(st.sampled_from("abcdefghij"), st.floats(0.0, 50.0), min_size=1),
+    st.floats(1.0, 20.0),
+    st.randoms(use_true_random=False),
+)
+def test_it_never_ends_above_the_limit(errors: Errors, factor: float, random: object) -> None:
+    score, _ = independent(errors, factor)
+    shares = {name: (number + 1) / 100 for number, name in enumerate(errors)}
+    found = search(shares, score, score)
+    assert found.share <= ENOUGH
+    assert found.share == score(found.kept) and found.kept <= set(errors)
+    assert found.lowered_work == pytest.approx(
+        sum(share for name, share in shares.items() if name not in found.kept)
+    )
+
+
+def test_nothing_is_lowered_where_nothing_may_be() -> None:
+    score, _ = independent({"a": math.inf, "b": math.inf})
+    found = search({"a": 0.5, "b": 0.5}, score, score)
+    assert found.kept == {"a", "b"} and found.lowered_work == 0.0
+
+
+def test_work_by_hand() -> None:
+    weights = {
+        "k": np.zeros((4, 3, 2, 2), np.float32), "w": np.zeros((16, 10), np.float32),
+        "g": np.zeros((7, 10), np.float32),
+    }  # fmt: skip
+    nodes = [
+        helper.make_node("Conv", ["x", "k"], ["a"], name="stem/Conv", strides=[2, 2]),
+        helper.make_node("Reshape", ["a", "s"], ["r"], name="stem/Reshape"),
+        helper.make_node("MatMul", ["r", "w"], ["m"], name="middle.0/MatMul"),
+        helper.make_node("Gemm", ["m", "g"], ["y"], name="heads.all/Gemm", transB=1),
+    ]
+    graph = helper.make_graph(
+        nodes, "g", [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["N", 3, 4, 4])],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, ["N", 7])],
+        [numpy_helper.from_array(v, n) for n, v in weights.items()]
+        + [numpy_helper.from_array(np.array([-1, 16]), "s")],
+    )  # fmt: skip
+    proto = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20)], ir_version=10)
+    model = ir.serde.deserialize_model(proto)
+    x = np.zeros((2, 3, 4, 4), np.float32)
+    # 4 x 2 x 2 outputs of 12 factors each; 16 x 10; 10 x 7.
+    total = 4 * 4 * 12 + 160 + 70
+    expected = {"stem": 192 / total, "middle.0": 160 / total, "heads.all": 70 / total}
+    assert work(model, x) == pytest.approx(expected)
+    some = work(model, x, frozenset({"MatMul"}))
+    assert some == pytest.approx({"stem": 0.0, "middle.0": 160 / total, "heads.all": 0.0})

@@ -1,0 +1,85 @@
+"""From a float32 graph to lower ones: what is searched, written and measured fits together."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import pytest
+
+from pear_core.body.ehm import Ehm
+from pear_core.export import variants
+from pear_core.export.calibration import batches, strips
+from pear_core.export.parity import torch_outputs
+from pear_core.export.search import Found
+from pear_core.export.variants import (
+    LOWER,
+    Recipe,
+    described,
+    load_graph,
+    outputs_of,
+    recipe,
+    reported,
+    write_variant,
+)
+from pear_core.model import checkpoint
+
+
+@pytest.fixture(scope="module")
+def ehm(tiny_model: Any) -> Ehm:
+    return Ehm.from_folder(tiny_model.body)
+
+
+def test_an_unpacked_graph_is_torch(tiny_model: Any, ehm: Ehm, squares: np.ndarray) -> None:
+    regressor, _ = checkpoint.load(tiny_model.bundle / "model.safetensors")
+    model = load_graph(tiny_model.bundle / "network.onnx")
+    assert "Cast" not in {node.op_type for node in model.graph}
+    expected = torch_outputs(regressor, ehm, squares)
+    found = outputs_of(model, strips(squares), ehm)
+    report = reported(expected, found, "f32")
+    assert report.failures() == [] and report.vertices.worst < 0.02, report.table()
+
+
+def test_strips_are_the_middle_columns(squares: np.ndarray) -> None:
+    found = strips(squares)
+    assert found.shape == (5, 3, 256, 192) and found.dtype == np.float32
+    assert found[2, 1, 7, 0] == np.float32(squares[2, 7, 32, 1]) / np.float32(255)
+    assert found[4, 0, 255, 191] == np.float32(squares[4, 255, 223, 0]) / np.float32(255)
+    assert [len(part) for part in batches(found, 2)] == [2, 2, 1]
+
+
+def test_int8_is_searched_written_and_rounded(
+    tiny_model: Any, ehm: Ehm, squares: np.ndarray, tmp_path: Path
+) -> None:
+    network = tiny_model.bundle / "network.onnx"
+    made = recipe(network, "int8", ehm, squares)
+    assert 0.5 < made.found.lowered_work <= 1.0 and made.found.share <= 0.6
+    out = tmp_path / "network.int8.onnx"
+    write_variant(network, out, made, {"pear.identity": "{}"})
+    proto = onnx.load(out)
+    kinds = [n.op_type for n in proto.graph.node]
+    assert kinds.count("QuantizeLinear") > 5
+    assert out.stat().st_size < 0.75 * network.stat().st_size
+    exact = outputs_of(load_graph(network), strips(squares), ehm)
+    low = outputs_of(variants.load_graph(out), strips(squares), ehm)
+    report = reported(exact, low, "int8")
+    assert report.failures() == [] and report.share_of_limits() == pytest.approx(made.found.share)
+    assert report.vertices.mean > 1e-3
+    said = described(made)
+    assert said["computes"] == "int8" and said["float32_modules"] == sorted(made.kept)
+
+
+@pytest.mark.parametrize("precision", [p for p in LOWER if p != "int8"])
+def test_other_precisions_are_written_and_rounded(
+    tiny_model: Any, ehm: Ehm, squares: np.ndarray, tmp_path: Path, precision: Any
+) -> None:
+    network = tiny_model.bundle / "network.onnx"
+    made = Recipe(precision, Found(frozenset({"heads.heads"}), {}, 0.0, 1.0))
+    write_variant(network, tmp_path / "low.onnx", made, {})
+    few = strips(squares[:2])
+    exact = outputs_of(load_graph(network), few, ehm)
+    low = outputs_of(load_graph(tmp_path / "low.onnx"), few, ehm)
+    report = reported(exact, low, precision)
+    assert report.failures() == [] and report.vertices.mean > 1e-4, report.table()
