@@ -9,7 +9,7 @@ import importlib.util
 import math
 import struct
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import cv2
