@@ -25,17 +25,17 @@ def generate_launch_description() -> LaunchDescription:
                 ),
                 launch_arguments={
                     "image": "/camera/image_raw/compressed",
-                    "camera_info": "/camera/camera_info",
                     "rviz": LaunchConfiguration("rviz"),
                     # The bag starts over again and again: its stamps are the time.
                     "use_sim_time": "true",
+                    "required": "true",
                 }.items(),
             ),
             ExecuteProcess(
                 cmd=[
                     "ros2", "bag", "play",
                     PathJoinSubstitution([share, "models", "demo", "rendered.mcap"]),
-                    "--loop", "--clock", "100", "--topics",
+                    "--loop", "--clock", "100", "--disable-keyboard-controls", "--topics",
                     "/camera/image_raw/compressed", "/camera/camera_info",
                 ],
                 output="log",

@@ -9,13 +9,13 @@ camera_info is the one beside the picture unless it is given. What is set here o
 
 from __future__ import annotations
 
-from launch.actions import DeclareLaunchArgument, OpaqueFunction
+from launch.actions import DeclareLaunchArgument, OpaqueFunction, Shutdown
 from launch.launch_context import LaunchContext
 from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import LifecycleNode, Node
 from launch_ros.substitutions import FindPackageShare
 
-from launch import LaunchDescription, LaunchDescriptionEntity
+from launch import Event, LaunchDescription, LaunchDescriptionEntity
 
 ARGUMENTS = (
     ("image", "/camera/image_raw", "pictures: sensor_msgs/Image or CompressedImage"),
@@ -29,8 +29,10 @@ ARGUMENTS = (
     ("precision", "", "auto, f32, f16, bf16, int8; empty: as in params_file"),
     ("detector", "", "auto, thorough, whole, FILE.onnx; empty: as in params_file"),
     ("reference_frame", "", "gravity-aligned frame (odom, map); empty: as in params_file"),
+    ("rectified", "", "true, false: the picture is rectified; empty: as in params_file"),
     ("params_file", "", "YAML with ros__parameters; empty: the installed config/pear.yaml"),
     ("autostart", "true", "configure and activate at once; false leaves it to a lifecycle manager"),
+    ("required", "false", "end the whole launch when the node ends"),
     ("rviz", "false", "also open RViz"),
     ("fixed_frame", "camera_optical_frame", "of RViz: the frame_id of the pictures, or odom, map"),
     ("use_sim_time", "false", "follow /clock"),
@@ -45,12 +47,19 @@ def beside(image: str) -> str:
     return base.rsplit("/", 1)[0] + "/camera_info"
 
 
+def end(_: Event, context: LaunchContext) -> list[LaunchDescriptionEntity]:
+    """Everything, unless that is why the node ended."""
+    return [] if context.is_shutdown else [Shutdown(reason="the node ended")]
+
+
 def start(context: LaunchContext) -> list[LaunchDescriptionEntity]:
     """Node and RViz, once the arguments are known."""
     said = {name: LaunchConfiguration(name).perform(context) for name, _, _ in ARGUMENTS}
     share = FindPackageShare("pear").perform(context)
     chosen: dict[str, object] = {name: said[name] for name in SETTINGS if said[name]}
     chosen["use_sim_time"] = said["use_sim_time"].lower() == "true"
+    if said["rectified"]:
+        chosen["rectified"] = said["rectified"].lower() == "true"
     remappings = [
         ("image", said["image"]),
         ("camera_info", said["camera_info"] or beside(said["image"])),
@@ -73,6 +82,7 @@ def start(context: LaunchContext) -> list[LaunchDescriptionEntity]:
             "--ros-args", "--log-level", said["log_level"],
         ],
         output="screen",
+        on_exit=end if said["required"].lower() == "true" else None,
     )  # fmt: skip
     if said["rviz"].lower() != "true":
         return [node]

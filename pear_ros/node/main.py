@@ -14,17 +14,21 @@ import sys
 from collections.abc import Sequence
 
 import rclpy
+from rclpy.exceptions import NameValidationException, ParameterException
 from rclpy.executors import ExternalShutdownException, MultiThreadedExecutor
 from rclpy.lifecycle import TransitionCallbackReturn
+from rclpy.logging import get_logger
 from rclpy.parameter import Parameter
 from rclpy.utilities import remove_ros_args
 
 from pear_ros.live.graph import Level
-from pear_ros.node.mesh_recovery_node import MeshRecoveryNode
+from pear_ros.node.mesh_recovery_node import NAME, MeshRecoveryNode
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Spin until interrupted; 0 then, 1 where `--autostart` did not succeed, 2 for wrong names."""
+    """Spin until interrupted; 0 then, 1 where `--autostart` did not succeed, 2 for wrong names and
+    parameters.
+    """
     words = list(sys.argv if argv is None else argv)
     own = argparse.ArgumentParser(prog="mesh_recovery_node", description=__doc__.splitlines()[0])
     own.add_argument("--cameras", nargs="+", metavar="NAMESPACE", default=[])
@@ -53,6 +57,9 @@ def main(argv: Sequence[str] | None = None) -> int:
             _spin(executor, nodes[0])
     except (KeyboardInterrupt, ExternalShutdownException):
         pass
+    except (ParameterException, NameValidationException) as error:
+        get_logger(NAME).error(str(error))
+        code = 2
     finally:
         # Whoever is impatient must not break what follows: it frees the engine and leaves the graph.
         signal.signal(signal.SIGINT, signal.SIG_IGN)

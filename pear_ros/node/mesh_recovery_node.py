@@ -150,6 +150,7 @@ class MeshRecoveryNode(LifecycleNode):
 
     def _set(self, parameters: Sequence[Parameter]) -> object:
         result, settings = judged(self.settings, parameters, self.engine is not None)
+        # Also called for parameters that are not ours, as those of a topic's QoS.
         if result.successful and settings is not self.settings:
             self.settings = settings
             if self.application is not None:

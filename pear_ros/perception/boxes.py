@@ -42,6 +42,15 @@ def iou(a: FloatArray, b: FloatArray) -> FloatArray:
     return np.asarray(common / np.maximum(union, 1e-12))
 
 
+def overlap(a: Box, b: Box) -> float:
+    """Intersection over union of two boxes: `iou` for a single pair, without arrays."""
+    width = min(a.x1, b.x1) - max(a.x0, b.x0)
+    height = min(a.y1, b.y1) - max(a.y0, b.y0)
+    common = max(width, 0.0) * max(height, 0.0)
+    areas = (max(c.x1 - c.x0, 0.0) * max(c.y1 - c.y0, 0.0) for c in (a, b))
+    return common / max(sum(areas) - common, 1e-12)
+
+
 def clip(box: Box, width: int, height: int) -> Box:
     """The part of a box that lies on a width x height picture; empty (x1 <= x0) if none does."""
     return Box(

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+
+import numpy as np
 
 from pear_ros.types import Box, FloatArray
 
@@ -15,12 +18,15 @@ TRUST = 0.8
 """Part of a velocity that is believed, so that one which nothing confirms dies away."""
 
 
-def body_box(keypoints: FloatArray, score: float = 1.0) -> Box:
-    """The box of a person from its projected key points (J, 2), pixels."""
-    low, high = keypoints.min(axis=0), keypoints.max(axis=0)
+def body_boxes(keypoints: FloatArray, scores: Sequence[float]) -> list[Box]:
+    """The boxes of N people from their projected key points (N, J, 2), pixels."""
+    low, high = keypoints.min(axis=1), keypoints.max(axis=1)
     middle, half = 0.5 * (low + high), 0.5 * KEYPOINT_MARGIN * (high - low)
-    (x0, y0), (x1, y1) = (middle - half).tolist(), (middle + half).tolist()
-    return Box(x0, y0, x1, y1, score)
+    rows = np.concatenate([middle - half, middle + half], axis=1).tolist()
+    return [
+        Box(x0, y0, x1, y1, score)
+        for (x0, y0, x1, y1), score in zip(rows, scores, strict=True)
+    ]
 
 
 @dataclass(frozen=True)
@@ -67,6 +73,11 @@ def moved(box: Box, velocity: tuple[float, float], seconds: float) -> Box:
     """A box moved on by most of a velocity in pixels per second, by no more than half its size."""
     reach = 0.5 * max(box.x1 - box.x0, box.y1 - box.y0)
     dx, dy = (max(-reach, min(reach, TRUST * v * seconds)) for v in velocity)
+    return shifted(box, dx, dy)
+
+
+def shifted(box: Box, dx: float, dy: float) -> Box:
+    """A box elsewhere, by pixels."""
     return Box(box.x0 + dx, box.y0 + dy, box.x1 + dx, box.y1 + dy, box.score)
 
 

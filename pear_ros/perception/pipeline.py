@@ -7,13 +7,13 @@ Pure with respect to its state and its input: the same frames give the same peop
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pear_ros.perception import crop, metric, place, smooth, track
+from pear_ros.perception import crop, held, memory, metric, place, smooth, track
 from pear_ros.perception.detect import Confirming, Detector, policy_of
 from pear_ros.problems import PearError, Problems
 from pear_ros.types import (
@@ -27,7 +27,6 @@ from pear_ros.types import (
     Parameters,
     RegressorOutput,
     StageTimes,
-    TrackState,
 )
 
 
@@ -71,11 +70,13 @@ class Pipeline:
         self.problems = problems if problems is not None else Problems()
         self.smoothing = smoothing
         self.placer = metric.Placer(engine, placing, self.problems)
+        self._tracker = track.Tracker(self.options, self.policy.binding)
         self.reset()
 
     def reset(self) -> None:
-        """Forgets everybody, as before the first frame; for pictures that do not follow another."""
-        self._tracker = track.Tracker(self.options, self.policy.binding)
+        """Forgets everybody; for pictures that do not follow another. Ids go on."""
+        self._tracker.reset()
+        self._seen: dict[int, _Seen] = {}
         self._smoother = smooth.Smoother(self.engine, self.smoothing) if self.smoothing else None
 
     def retune(
@@ -111,13 +112,15 @@ class Pipeline:
         answers = self._detect(frame, look)
         detected = clock()
         self._update(frame, answers, width, height)
-        tracks, crops = self._crops(width, height)
+        crops = self._crops(width, height)
         tracked = clock()
         output = self.engine.regress(frame.image, crops) if crops else None
         regressed = clock()
         humans: tuple[Human, ...] = ()
-        if output is not None:
-            humans = self._people(frame, output, tracks, crops, intrinsics, calibrated)
+        if output is None:
+            self._tracker.nobody()
+        else:
+            humans = self._people(frame, output, crops, intrinsics, calibrated)
         placed = clock()
         if self._smoother is not None:
             humans = self._smoother.smooth(frame.stamp, humans, intrinsics, frame.reference)
@@ -130,10 +133,11 @@ class Pipeline:
             place=placed - regressed,
             smooth=clock() - placed if self._smoother is not None else 0.0,
         )
-        return HumanFrame(
+        result = HumanFrame(
             frame.stamp, frame.frame_id, width, height, intrinsics, calibrated, humans, times,
             frame.reference, self.lost,
         )  # fmt: skip
+        return self._with_hidden(result)
 
     def _calibration(self, frame: Frame, width: int, height: int) -> tuple[Intrinsics, bool]:
         if frame.intrinsics is not None:
@@ -168,43 +172,46 @@ class Pipeline:
                 except crop.UnusableBox as error:
                     self.problems.add("box", frame.source, frame.stamp, str(error))
             self._tracker.search(usable)
+        if self._tracker.crowded:
+            reason = f"{self._tracker.crowded} more than max_people {self.options.max_people}"
+            self.problems.add("crowd", frame.source, frame.stamp, reason)
 
-    def _crops(self, width: int, height: int) -> tuple[list[track.Track], list[Crop]]:
-        """The tracks to regress and their squares; tracks that left the picture end."""
-        people: list[track.Track] = []
+    def _crops(self, width: int, height: int) -> list[Crop]:
+        """The squares to regress, one per place; people whose place left the picture end."""
         crops: list[Crop] = []
         gone: list[int] = []
-        for person in self._tracker.tracks:
-            if self.policy.binding and person.state is TrackState.PREDICTED:
-                continue
+        for i, wanted in enumerate(self._tracker.places):
             try:
-                crops.append(crop.square_crop(person.box, width, height, self.policy.crop_scale))
-                people.append(person)
+                crops.append(crop.square_crop(wanted.box, width, height, self.policy.crop_scale))
             except crop.UnusableBox:
-                gone.append(person.id)
+                gone.append(i)
         self._tracker.drop(gone)
-        return people, crops
+        return crops
 
     def _people(
         self,
         frame: Frame,
         output: RegressorOutput,
-        tracks: list[track.Track],
         crops: list[Crop],
         intrinsics: Intrinsics,
         calibrated: bool,
     ) -> tuple[Human, ...]:
-        """Places everybody and tells the tracker where they were seen."""
+        """Asks the tracker who they are and places everybody."""
         if len(output) != len(crops):
             raise PearError(
                 "engine lost people", expected=f"{len(crops)} people", found=str(len(output))
             )
         height, width = frame.image.shape[:2]
-        parts = (output.joints, output.keypoints, output.camera)
-        finite = [
-            all(bool(np.isfinite(part[i]).all()) for part in parts) for i in range(len(crops))
-        ]
+        output, crops = self._finite(frame, output, crops)
         keypoints = crop.to_pixels(output.keypoints, crops)
+        sights = memory.sights(frame.image, output, keypoints, crops)
+        found = self._tracker.identify(sights, keypoints, width, height)
+        known = [i for i, track_id in enumerate(found) if track_id is not None]
+        if not known:
+            return ()
+        tracks = [self._tracker.track(track_id) for track_id in found if track_id is not None]
+        output, crops = _some(output, crops, known)
+        keypoints = keypoints[known]
         scores = np.array([t.box.score for t in tracks], dtype=np.float32)
         confidence = joint_confidence(output.keypoints, keypoints, scores, width, height)
         with np.errstate(all="ignore"):
@@ -216,10 +223,6 @@ class Pipeline:
         joints = placed.joints + placement.transl[:, None]
         humans: list[Human] = []
         for i, person in enumerate(tracks):
-            if not finite[i]:
-                reason = f"person {person.id}: the engine's output is not finite"
-                self.problems.add("engine", frame.source, frame.stamp, reason)
-                continue
             raw = placed.raw.person(i)
             parameters = raw if placed.parameters is placed.raw else placed.parameters.person(i)
             humans.append(
@@ -239,13 +242,48 @@ class Pipeline:
                     depth_sigma=float(placement.depth_sigma[i]),
                 )
             )
-        self._tracker.drop([t.id for t, ok in zip(tracks, finite, strict=True) if not ok])
-        self._tracker.observe(
-            [h.track_id for h in humans], [h.keypoints for h in humans], width, height
-        )
-        # The tracker may have found two of them to be one person.
-        ended = set(self.lost)
-        return tuple(h for h in humans if h.track_id not in ended)
+        return tuple(humans)
+
+    def _finite(
+        self, frame: Frame, output: RegressorOutput, crops: list[Crop]
+    ) -> tuple[RegressorOutput, list[Crop]]:
+        """Without those of whom the engine knows nothing; these are counted, their people end."""
+        parts = (output.joints, output.keypoints, output.camera)
+        whole = [all(bool(np.isfinite(part[i]).all()) for part in parts) for i in range(len(crops))]
+        broken = [i for i, ok in enumerate(whole) if not ok]
+        for i in broken:
+            owner = self._tracker.places[i].owner
+            who = "somebody new" if owner is None else f"person {owner}"
+            reason = f"{who}: the engine's output is not finite"
+            self.problems.add("engine", frame.source, frame.stamp, reason)
+        self._tracker.drop(broken)
+        return _some(output, crops, [i for i, ok in enumerate(whole) if ok])
+
+    def _with_hidden(self, result: HumanFrame) -> HumanFrame:
+        """With the people whom the picture does not show, in the order of the tracks."""
+        seen = {human.track_id: _Seen(human, result) for human in result.humans}
+        humans: list[Human] = []
+        remembered: dict[int, _Seen] = {}
+        for person in self._tracker.tracks:
+            last = seen.get(person.id) or self._seen.get(person.id)
+            if last is None:
+                continue
+            remembered[person.id] = last
+            if person.id in seen:
+                humans.append(last.human)
+            elif not self.policy.binding:
+                seconds = (result.stamp - last.frame.stamp) * 1e-9
+                humans.append(held.held(last.human, seconds, person.box, last.frame, result))
+        self._seen = remembered
+        return replace(result, humans=tuple(humans))
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """A person and the frame that showed them last."""
+
+    human: Human
+    frame: HumanFrame
 
 
 @dataclass(frozen=True)
@@ -253,6 +291,22 @@ class _Answers:
     """What `Confirming.confirm` said about the tracks, in their order."""
 
     boxes: list[Box | None]
+
+
+def _some(
+    output: RegressorOutput, crops: list[Crop], rows: list[int]
+) -> tuple[RegressorOutput, list[Crop]]:
+    """Some of the people."""
+    if len(rows) == len(crops):
+        return output, crops
+    of = output.parameters
+    return replace(
+        output,
+        parameters=Parameters(**{f.name: getattr(of, f.name)[rows] for f in fields(Parameters)}),
+        joints=output.joints[rows],
+        keypoints=output.keypoints[rows],
+        camera=output.camera[rows],
+    ), [crops[i] for i in rows]
 
 
 def joint_confidence(

@@ -14,7 +14,7 @@ from pear_core.data.synthetic.sequence import CameraPath, camera_path
 
 FloatArray = NDArray[np.float64]
 
-NAMES = ("crossing", "occlusion", "same_clothes", "turning_back", "panning")
+NAMES = ("crossing", "occlusion", "same_clothes", "turning_back", "panning", "hidden")
 HEIGHT = 1.2
 """Of the camera above the floor, metres."""
 
@@ -35,8 +35,9 @@ def crossing(
 
     crossing: they pass each other at equal distance from the camera, stepping aside. occlusion: one
     passes behind somebody who stands and is hidden for half a second but for what shows between the
-    other's legs. same_clothes: as crossing, dressed alike. turning_back: they meet, overlap in the picture and go back.
-    panning: as crossing, the camera turning with a swing of 50 degrees.
+    other's legs. hidden: as occlusion, nearer and wider, so that nothing shows. same_clothes: as
+    crossing, dressed alike. turning_back: they meet, overlap in the picture and go back. panning: as
+    crossing, the camera turning with a swing of 25 degrees.
     """
     if name not in NAMES:
         raise ValueError(f"crossing: expected one of {', '.join(NAMES)}, found {name!r}")
@@ -48,18 +49,19 @@ def crossing(
         looks[1] = looks[0]
     depth, yaw = float(rng.uniform(3.0, 3.6)), np.zeros_like(times)
     start, end = np.array([depth, 1.5]), np.array([depth, -1.5])
-    if name == "occlusion":
-        stands = np.array([1.9, rng.uniform(-0.1, 0.1)])
+    if name in ("occlusion", "hidden"):
+        near, far, aside = (1.9, 3.6, 1.9) if name == "occlusion" else (1.5, 3.9, 2.3)
+        stands = np.array([near, rng.uniform(-0.1, 0.1)])
         pose = motions.standing(times, float(rng.uniform(0, 6)))
         one = motions.actor(first, pose, stands, np.array(np.pi), looks[0])
-        path = motions.crossing(times, [3.6, 1.9], [3.6, -1.9])
+        path = motions.crossing(times, np.array([far, aside]), np.array([far, -aside]))
         two = motions.walk(second, times, path, looks[1])
         return Crossing(times, (one, two), camera_path((0, 0, HEIGHT), frames=len(times)))
     if name == "turning_back":
-        near, far = np.array([depth, 0.08]), np.array([depth + 0.35, -0.08])
+        meet, behind = np.array([depth, 0.0]), np.array([depth + 0.35, 0.0])
         paths = (
-            motions.there_and_back(times, start, near),
-            motions.there_and_back(times, end + [0.35, 0.0], far),
+            motions.there_and_back(times, start, meet),
+            motions.there_and_back(times, end + [0.35, 0.0], behind),
         )
     else:
         paths = (motions.crossing(times, start, end), motions.crossing(times, end, start))

@@ -125,7 +125,8 @@ class Stage:
         pool = backgrounds.build_pool(seed, 6)
         self.room = Room(
             np.array(low, dtype=np.float64), np.array(high, dtype=np.float64),
-            np.stack([cv2.GaussianBlur(p, (0, 0), 1.0) for p in pool]).astype(np.float32) / 255,
+            np.stack([cv2.GaussianBlur(p, (0, 0), 1.0) for p in pool]).astype(np.float32)
+            / np.float32(255),
         )  # fmt: skip
         self.light = replace(sample_light(self.rng), gloss=0.0)
         self._outfits: dict[int, Outfit] = {}
@@ -197,7 +198,7 @@ class Stage:
             image=(np.clip(picture, 0, 1) * 255).astype(np.uint8),
             depth=np.where(owner >= 0, depth, far).astype(np.float32),
             owner=np.ascontiguousarray(owner),
-            parameters=parameters, transl=transl, joints=joints,
+            parameters=parameters, transl=np.asarray(transl, np.float32), joints=joints,
             keypoints=pixels.astype(np.float32), boxes=boxes,
             visible=(seen / np.maximum(alone, 1)).astype(np.float32),
             rotation=np.asarray(rotation), translation=np.asarray(translation),

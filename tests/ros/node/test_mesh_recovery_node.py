@@ -262,70 +262,6 @@ def test_fifty_lives_without_a_leak(
     assert len(list(node.publishers)) < 30 and len(list(node.subscriptions)) < 5
 
 
-def test_parameters_change_under_load(start: Any, peer: Any, picture: Any, info: Any) -> None:
-    from rclpy.parameter import Parameter
-    from visualization_msgs.msg import MarkerArray
-
-    node = start()
-    humans = humans_of(peer)
-    markers = peer.listen("/markers", MarkerArray)
-    ending = threading.Event()
-
-    def shoot() -> None:
-        i = 0
-        while not ending.is_set():
-            stream(peer, picture, info, 1, START + i * 33 * MS)
-            i += 1
-
-    camera = threading.Thread(target=shoot)
-    camera.start()
-    try:
-        for i in range(50):
-            mesh = ("none", "lod", "full")[i % 3]
-            changed = [
-                Parameter("marker_mesh", value=mesh),
-                Parameter("smoothing", value=i % 2 == 0),
-            ]
-            assert all(r.successful for r in node.set_parameters(changed))
-        node.set_parameters([Parameter("marker_mesh", value="full")])
-        before = len(markers)
-        peer.wait(lambda: len(markers) > before + 3 and len(humans) > 10, "no markers")
-        mesh = next(m for m in markers[-1].markers if m.ns == "mesh")
-        assert len(mesh.points) == 180
-    finally:
-        ending.set()
-        camera.join()
-    assert node.application.problems.counts["output"] == 0
-
-
-def test_refused_parameters_say_why(start: Any) -> None:
-    from rclpy.parameter import Parameter
-
-    node = start()
-    for name, value, words in (
-        ("prediction_timeout", -1.0, "prediction_timeout"),
-        ("marker_mesh", "coarse", "none or lod or full"),
-        ("model", "another", "clean it up first"),
-        ("smoothing", 3, "type"),
-    ):
-        (result,) = node.set_parameters([Parameter(name, value=value)])
-        assert not result.successful and words in result.reason, (name, result.reason)
-    assert node.settings.prediction_timeout == 0.8
-
-
-def test_descriptors_come_from_the_table(start: Any) -> None:
-    from pear_ros.live.settings import TABLE
-
-    node = start(configured=False)
-    for row in TABLE:
-        descriptor = node.describe_parameter(row.name)
-        assert row.why in descriptor.description
-        if row.low is not None and row.kind is float:
-            span = descriptor.floating_point_range[0]
-            assert (span.from_value, span.to_value) == (row.low, row.high)
-        assert node.get_parameter(row.name).value is not None
-
-
 def test_services(start: Any, peer: Any, picture: Any, info: Any, tmp_path: Any) -> None:
     from std_srvs.srv import Trigger
 
@@ -359,16 +295,6 @@ def test_remapping_and_namespace(start: Any, peer: Any, picture: Any, info: Any)
         if heard:
             break
     peer.wait(lambda: len(heard) > 0, "no people")
-
-
-def test_qos_overrides(start: Any, peer: Any) -> None:
-    start(arguments=(
-        "-p", "qos_overrides./humans.publisher.reliability:=best_effort",
-        "-p", "qos_overrides./image.subscription.depth:=3",
-    ))  # fmt: skip
-    peer.wait(lambda: bool(peer.node.get_publishers_info_by_topic("/humans")), "not offered")
-    offer = peer.node.get_publishers_info_by_topic("/humans")[0]
-    assert offer.qos_profile.reliability.name == "BEST_EFFORT"
 
 
 def test_simulated_time(start: Any, peer: Any) -> None:

@@ -28,12 +28,14 @@ def test_overlap_equals_counted_cells(a: list, b: list) -> None:
         for j, q in enumerate(b):
             expected = len(cells(p) & cells(q)) / len(cells(p) | cells(q))
             assert abs(found[i, j] - expected) < 1e-12
+            assert abs(boxes.overlap(Box(*p), Box(*q)) - expected) < 1e-12
 
 
 def test_empty_and_inverted_boxes_have_no_area() -> None:
     rows = np.array([[1.0, 1.0, 1.0, 5.0], [4.0, 4.0, 2.0, 2.0]])
     assert boxes.area(rows).tolist() == [0.0, 0.0]
     assert boxes.iou(rows, rows).tolist() == [[0.0, 0.0], [0.0, 0.0]]
+    assert boxes.overlap(Box(*rows[0]), Box(*rows[1])) == 0.0
 
 
 def test_clip_ends_half_a_pixel_beyond_the_outer_centres() -> None:

@@ -13,9 +13,10 @@ from pear_ros.types import Box
 
 
 def test_body_box_is_a_little_larger_than_the_key_points() -> None:
-    points = np.zeros((145, 2), np.float32)
-    points[7], points[9] = (100, 40), (50, 240)
-    box = follow.body_box(points, 0.3)
+    points = np.zeros((2, 145, 2), np.float32)
+    points[1, 7], points[1, 9] = (100, 40), (50, 240)
+    nothing, box = follow.body_boxes(points, [0.5, 0.3])
+    assert nothing == Box(0, 0, 0, 0, 0.5) and follow.body_boxes(points[:0], []) == []
     assert (box.x0, box.x1) == (pytest.approx(-2), pytest.approx(102))
     assert (box.y0, box.y1, box.score) == (pytest.approx(-4.8), pytest.approx(244.8), 0.3)
 

@@ -169,7 +169,9 @@ def test_people_without_finite_output_are_counted_and_dropped(scene_of) -> None:
             return output
 
     out = Pipeline(Broken(), scene, problems=problems).process(scene.frame())
-    assert [h.track_id for h in out.humans] == [1] and problems.counts == {"engine": 1}
+    # Nobody got to know the first one, so the second is the first to get an id.
+    assert [h.track_id for h in out.humans] == [0] and problems.counts == {"engine": 1}
+    np.testing.assert_allclose(out.humans[0].keypoints, scene.pixels("b"), atol=1e-2)
 
 
 def test_whole_image_is_the_letter_boxed_picture_in_every_frame(scene_of) -> None:
@@ -192,15 +194,93 @@ def test_given_boxes_are_used_as_they_are(scene_of) -> None:
     assert [[h.crop for h in out.humans] for out in outs] == [[square], [], [square]]
 
 
-def test_reset_forgets_everybody(scene_of) -> None:
-    def numbers(out: HumanFrame) -> list:
-        return [(h.track_id, h.state, h.crop, h.transl.tolist()) for h in out.humans]
+def test_reset_forgets_everybody_but_not_which_ids_were_given(scene_of) -> None:
+    def numbers(out: HumanFrame, first: int) -> list:
+        return [(h.track_id - first, h.state, h.crop, h.transl.tolist()) for h in out.humans]
 
+    scene = scene_of({"a": (-0.8, 0.0, 3.0), "b": (0.8, 0.0, 3.0)})
+    pipeline = Pipeline(scene, scene)
+    runs = []
+    for first in (0, 2, 4):
+        outs = [pipeline.process(scene.frame(i * FRAME)) for i in range(4)]
+        assert all(out.ended == () for out in outs)
+        runs.append([numbers(out, first) for out in outs])
+        pipeline.reset()
+    assert runs[1] == runs[0] and runs[2] == runs[0]
+
+
+def test_a_clock_that_jumps_back_ends_everybody_and_gives_new_ids(scene_of) -> None:
     scene = scene_of({"a": (0.0, 0.0, 3.0)})
     pipeline = Pipeline(scene, scene)
-    first = [numbers(pipeline.process(scene.frame(i * FRAME))) for i in range(4)]
-    pipeline.reset()
-    assert [numbers(pipeline.process(scene.frame(i * FRAME))) for i in range(4)] == first
+    for i in range(3):
+        pipeline.process(scene.frame(9_000_000_000 + i * FRAME))
+    out = pipeline.process(scene.frame(1_000_000_000))
+    assert out.ended == (0,) and [h.track_id for h in out.humans] == [1]
+    again = pipeline.process(scene.frame(1_000_000_000))
+    assert again.ended == () and [h.track_id for h in again.humans] == [1]
+
+
+def test_somebody_who_passes_behind_another_is_predicted_and_keeps_the_id(scene_of) -> None:
+    """The far one is hidden for 14 frames, in which detector and engine know the near one only."""
+    scene = scene_of({"near": (0.0, 0.0, 2.0), "far": (-1.5, 0.0, 4.0)})
+    pipeline = Pipeline(scene, scene)
+    near = scene.places["near"]
+    predicted = 0
+    for i in range(76):
+        x = -1.5 + 3.0 * i / 75
+        truth = np.array([x, 0.0, 4.0])
+        hidden = abs(i - 37.5) < 7.5
+        scene.places = {"near": near} if hidden else {"near": near, "far": tuple(truth)}
+        out = pipeline.process(scene.frame(i * FRAME, scene.k))
+        assert out.ended == () and [h.track_id for h in out.humans] == [0, 1]
+        by_id = {h.track_id: h for h in out.humans}
+        np.testing.assert_allclose(by_id[0].transl, near, atol=1e-3)
+        far = by_id[1]
+        if not hidden and far.state is not TrackState.PREDICTED:
+            np.testing.assert_allclose(far.transl, truth, atol=1e-3)
+            sure = far.joint_confidence.max()
+        else:
+            predicted += 1
+            # Within half a shoulder width of where the person walks unseen.
+            assert abs(far.transl[0] - x) < 0.2 and far.transl[2] == pytest.approx(4.0, abs=1e-3)
+            assert far.joint_confidence.max() < sure
+            assert far.depth_sigma > 0.085 * 4.0
+    # Known again as soon as the detector, which is asked five times a second, has looked.
+    assert 14 <= predicted <= 14 + 6
+
+
+def test_nobody_is_predicted_for_longer_than_the_timeout(scene_of) -> None:
+    scene = scene_of({"near": (0.0, 0.0, 2.0), "far": (-0.9, 0.0, 4.0)})
+    options = TrackerOptions(prediction_timeout=0.5)
+    pipeline = Pipeline(scene, scene, options=options)
+    for i in range(5):
+        pipeline.process(scene.frame(i * FRAME, scene.k))
+    del scene.places["far"]
+    shown = {}
+    for i in range(5, 40):
+        out = pipeline.process(scene.frame(i * FRAME, scene.k))
+        shown[i] = [h.track_id for h in out.humans]
+        if out.ended:
+            break
+    assert out.ended == (1,) and all(ids == [0, 1] for j, ids in shown.items() if j < i)
+    assert shown[i] == [0] and 0.5 < (i - 4) * FRAME * 1e-9 <= 0.9
+
+
+def test_a_crowd_is_cut_to_the_largest_and_counted(scene_of) -> None:
+    scene, problems = scene_of(
+        {"small": (-1.2, 0.0, 6.0), "large": (0.0, 0.0, 3.0), "medium": (1.0, 0.0, 4.0)}
+    ), Problems()
+    pipeline = Pipeline(scene, scene, options=TrackerOptions(max_people=2), problems=problems)
+    out = pipeline.process(scene.frame(0, scene.k))
+    depths = sorted(h.transl[2] for h in out.humans)
+    assert depths == [pytest.approx(3.0, abs=1e-3), pytest.approx(4.0, abs=1e-3)]
+    assert problems.counts == {"crowd": 1}
+    assert "1 more than max_people 2" in str(problems.examples["crowd"][0])
+    # One more place, and the third one is in at the next search.
+    pipeline.retune(TrackerOptions(max_people=3), None)
+    for i in range(1, 12):
+        out = pipeline.process(scene.frame(i * FRAME, scene.k))
+    assert len(out.humans) == 3 and sorted(h.track_id for h in out.humans) == [0, 1, 2]
 
 
 def test_confidence_is_the_score_inside_both_squares() -> None:

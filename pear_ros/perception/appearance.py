@@ -1,0 +1,91 @@
+"""What people wear, in a few numbers: histograms of lightness and colour on the torso and the legs.
+
+Pixels are taken on the projected skeleton, where clothes are and the background is not, and only a
+few dozen of them, so that the price does not depend on how large a person is.
+"""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from pear_core.anatomy import BODY_JOINTS
+from pear_ros.types import FloatArray
+
+BINS = 6
+REGIONS = 2
+"""Torso, legs."""
+SIZE = REGIONS * 3 * BINS
+"""Length of a descriptor: per region histograms of L, a and b."""
+
+_CENTRES = np.stack([np.linspace(15, 240, BINS)] + [128 + np.linspace(-45, 45, BINS)] * 2)
+_STEPS = _CENTRES[:, 1] - _CENTRES[:, 0]
+
+
+def _points() -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Sampled points (P, 22) as weights of the body joints, and their regions (2, P)."""
+    at = {name: i for i, name in enumerate(BODY_JOINTS)}
+    rows: list[dict[str, float]] = []
+    for v in np.linspace(0.12, 0.92, 6):
+        for u in np.linspace(0.15, 0.85, 5):
+            rows.append({
+                "left_shoulder": (1 - v) * (1 - u), "right_shoulder": (1 - v) * u,
+                "left_hip": v * (1 - u), "right_hip": v * u,
+            })  # fmt: skip
+    torso = len(rows)
+    for side in ("left", "right"):
+        for t in np.linspace(0.15, 0.95, 8):
+            rows.append({f"{side}_hip": 1 - t, f"{side}_knee": t})
+        for t in np.linspace(0.1, 0.75, 6):
+            rows.append({f"{side}_knee": 1 - t, f"{side}_ankle": t})
+    weights = np.zeros((len(rows), len(BODY_JOINTS)), np.float32)
+    for i, row in enumerate(rows):
+        for name, share in row.items():
+            weights[i, at[name]] = share
+    region = np.zeros((REGIONS, len(rows)), np.float32)
+    region[0, :torso], region[1, torso:] = 1.0, 1.0
+    return weights, region
+
+
+_WEIGHTS, _REGION = _points()
+
+
+def describe(image: NDArray[np.uint8], keypoints: FloatArray) -> FloatArray:
+    """Descriptors (N, SIZE) of N people: image (H, W, 3) RGB, keypoints (N, J, 2) in pixels.
+
+    Square roots of histograms that each sum to 1, so that descriptors have a length of at most
+    sqrt(6). A region that lies outside the picture is all zero.
+    """
+    count = len(keypoints)
+    if not count:
+        return np.zeros((0, SIZE), np.float32)
+    height, width = image.shape[:2]
+    body = np.nan_to_num(keypoints[:, : len(BODY_JOINTS)], nan=-1e6, posinf=-1e6, neginf=-1e6)
+    pixels = np.rint(np.clip(_WEIGHTS @ body, -1e6, 1e6)).astype(np.int64)
+    x, y = pixels[..., 0], pixels[..., 1]
+    inside = (x >= 0) & (x < width) & (y >= 0) & (y < height)
+    colours = image[np.clip(y, 0, height - 1), np.clip(x, 0, width - 1)]
+    lab = cv2.cvtColor(colours.reshape(1, -1, 3), cv2.COLOR_RGB2LAB)
+    values = lab.reshape(count, -1, 3, 1).astype(np.float32)
+    values = np.clip(values, _CENTRES[:, :1], _CENTRES[:, -1:])
+    # Each value is shared between its two neighbouring bins, so that nothing jumps.
+    shares = np.maximum(1.0 - np.abs(values - _CENTRES) / _STEPS[:, None], 0.0)
+    chosen = _REGION * inside[:, None]
+    total = chosen.sum(axis=2)[:, :, None, None]
+    flat = shares.reshape(count, shares.shape[1], 3 * BINS)
+    sums = (chosen @ flat).reshape(count, REGIONS, 3, BINS)
+    return np.sqrt(sums / np.maximum(total, 1e-6)).reshape(count, SIZE).astype(np.float32)
+
+
+def distances(a: FloatArray, b: FloatArray) -> FloatArray:
+    """Hellinger distances (N, M) of descriptors (N, SIZE) and (M, SIZE): 0 equal, 1 nothing alike.
+
+    Over the regions both have; NaN where they share none.
+    """
+    first, second = a.reshape(len(a), -1, 3 * BINS), b.reshape(len(b), -1, 3 * BINS)
+    known = (first.max(axis=2) > 0)[:, None] & (second.max(axis=2) > 0)[None]
+    overlap = np.einsum("irk,jrk->ijr", first, second) / 3.0
+    total = known.sum(axis=2)
+    mean = (overlap * known).sum(axis=2) / np.where(total, total, np.nan)
+    return np.asarray(np.sqrt(np.clip(1.0 - mean, 0.0, 1.0)), dtype=np.float32)

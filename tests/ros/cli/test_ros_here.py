@@ -1,0 +1,57 @@
+"""`./run ros-test` says what is missing before it runs anything."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+TOOL = Path(__file__).parents[3] / "tools" / "ros_here.py"
+
+
+@pytest.fixture
+def tool(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """The tool in a place where everything is there."""
+    spec = importlib.util.spec_from_file_location("ros_here", TOOL)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    rclpy = ModuleType("rclpy")
+    rclpy.get_rmw_implementation_identifier = lambda: "rmw_made_up"  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "rclpy", rclpy)
+    monkeypatch.setitem(sys.modules, "pear", ModuleType("pear"))
+    monkeypatch.setitem(sys.modules, "pear.msg", ModuleType("pear.msg"))
+    monkeypatch.setattr(module.shutil, "which", lambda name: f"/bin/{name}")
+    monkeypatch.setenv("ROS_DISTRO", "jazzy")
+    monkeypatch.setenv("ROS_DOMAIN_ID", "17")
+    return module
+
+
+def test_which_ros(tool: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    assert tool.main() == 0
+    assert capsys.readouterr().out.startswith("ROS 2 jazzy, rmw_made_up, domain 17, Python 3.")
+
+
+@pytest.mark.parametrize(
+    ("lost", "words"),
+    [
+        ("ROS_DISTRO", "no ROS 2 is sourced"), ("rclpy", "rclpy of jazzy does not load"),
+        ("pear.msg", "colcon build --symlink-install"), ("ros2", "ros2cli"),
+    ],
+)  # fmt: skip
+def test_what_is_missing(
+    tool: Any, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch,
+    lost: str, words: str,
+) -> None:  # fmt: skip
+    if lost == "ROS_DISTRO":
+        monkeypatch.delenv(lost)
+    elif lost == "ros2":
+        monkeypatch.setattr(tool.shutil, "which", lambda name: None)
+    else:
+        monkeypatch.setitem(sys.modules, lost, None)
+    assert tool.main() == 2
+    assert words in capsys.readouterr().err
