@@ -55,7 +55,7 @@ class Inputs:
         self.image_type = ""
         # The watch and a changed parameter may attend at once, and while somebody closes. Reentrant,
         # since subscribing may itself declare parameters.
-        self._attending = threading.Lock()
+        self._attending = threading.RLock()
 
     def open(self) -> None:
         """Start to listen."""

@@ -84,7 +84,11 @@ class Settings:
     )  # fmt: skip
     engine: str = _row(
         "auto", "What runs the network; auto takes the fastest that is installed and correct.",
-        choices=("auto", "tensorrt", "onnxruntime_cuda", "onnxruntime_tensorrt", "openvino", "onnxruntime"), dynamic=False,
+        choices=(
+            "auto", "tensorrt", "onnxruntime_cuda", "onnxruntime_tensorrt", "openvino",
+            "onnxruntime",
+        ),
+        dynamic=False,
     )  # fmt: skip
     precision: str = _row(
         "auto", "Of the network; auto is the fastest that keeps the parity limits of the model.",

@@ -151,7 +151,7 @@ class MeshRecoveryNode(LifecycleNode):
     def _set(self, parameters: Sequence[Parameter]) -> object:
         result, settings = judged(self.settings, parameters, self.engine is not None)
         # Also called for parameters that are not ours, as those of a topic's QoS.
-        if result.successful and settings is not self.settings:
+        if result.successful and settings != self.settings:
             self.settings = settings
             if self.application is not None:
                 self.application.change(settings)

@@ -135,3 +135,25 @@ def test_outliers_are_cut_off_and_even_values_are_not() -> None:
     even = RNG.uniform(-1, 1, 20000).astype(np.float32)
     assert _best_scale(even, 1.0) > 0.95 / STEPS
     assert _best_scale(np.zeros(5, np.float32), 0.0) > 0
+
+
+def test_what_is_the_same_for_every_picture_stays() -> None:
+    nodes = [
+        helper.make_node("Shape", ["x"], ["n"], start=0, end=1),
+        helper.make_node("Concat", ["n", "width"], ["s"], axis=0),
+        helper.make_node("Expand", ["token", "s"], ["e"]),
+        helper.make_node("MatMul", ["e", "w"], ["query"], name="token/MatMul"),
+        helper.make_node("MatMul", ["x", "w2"], ["key"], name="picture/MatMul"),
+        helper.make_node("Add", ["query", "key"], ["a"]),
+        helper.make_node("MatMul", ["a", "u"], ["y"], name="both/MatMul"),
+    ]
+    weights = {"token": X[:1], "w": W, "w2": W + 1, "u": V.T.copy()}
+    graph = helper.make_graph(
+        nodes, "g", [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["N", 6])],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, ["N", 4])],
+        [numpy_helper.from_array(v, k) for k, v in weights.items()]
+        + [numpy_helper.from_array(np.array([6]), "width")],
+    )  # fmt: skip
+    proto = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20)], ir_version=10)
+    model = ir.serde.deserialize_model(proto)
+    assert [n.name for n in targets(model)] == ["picture/MatMul", "both/MatMul"]

@@ -78,9 +78,9 @@ def test_a_reference_frame_that_is_set_while_running(start: Any, peer: Any, shoo
     tilted.transform.translation.z = 1.5
     for i in range(100):
         stamp = START + (100 + i) * 33 * MS
-        tilted.header.stamp = picture(stamp).header.stamp
-        peer.publish("/tf", TFMessage(transforms=[tilted]))
         tilted.header.stamp.sec, tilted.header.stamp.nanosec = divmod(stamp, 1000 * MS)
+        peer.publish("/tf", TFMessage(transforms=[tilted]))
+        shoot(1, stamp)
         if humans[-1].reference_frame:
             break
     assert humans[-1].reference_frame == "odom"
