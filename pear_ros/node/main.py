@@ -14,7 +14,7 @@ import sys
 from collections.abc import Sequence
 
 import rclpy
-from rclpy.exceptions import NameValidationException, ParameterException
+from rclpy.exceptions import InvalidHandle, NameValidationException, ParameterException
 from rclpy.executors import ExternalShutdownException, MultiThreadedExecutor
 from rclpy.lifecycle import TransitionCallbackReturn
 from rclpy.logging import get_logger
@@ -99,6 +99,8 @@ def _spin(executor: MultiThreadedExecutor, node: MeshRecoveryNode) -> None:
         executor.spin()
     except ExternalShutdownException:
         raise
+    except InvalidHandle:
+        pass  # What was to be waited for has just been closed on another thread.
     except Exception as error:
         node.graph.log(Level.ERROR, f"a callback failed: {type(error).__name__}: {error}")
 

@@ -19,6 +19,7 @@ from pear_ros.engine.selftest import SelfTest
 MISSING = ""
 try:
     import rclpy
+    from rclpy.exceptions import InvalidHandle
     from rclpy.executors import MultiThreadedExecutor
     from rclpy.node import Node
     from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
@@ -109,7 +110,9 @@ def spinning(ros: None) -> Iterator[Callable[[Node], Node]]:
         while not ending.is_set():
             try:
                 executor.spin()
-            except Exception as error:  # as the node's own executable: a failure ends nothing
+            except InvalidHandle:
+                pass  # as in pear_ros.node.main
+            except Exception as error:
                 failures.append(f"{type(error).__name__}: {error}")
 
     thread = threading.Thread(target=spin, daemon=True)
