@@ -136,7 +136,7 @@ class Settings:
     # Who is who.
     max_people: int = _row(8, "Largest boxes first, more are left out and counted.", 1, 32)
     prediction_timeout: float = _row(
-        0.8, "How long a person who is not found stays, as PREDICTED, before the id ends.",
+        1.2, "How long a person who is not found stays, as PREDICTED, before the id ends.",
         0.0, 10.0, unit="s",
     )  # fmt: skip
     search_period: float = _row(

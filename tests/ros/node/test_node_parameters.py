@@ -110,7 +110,7 @@ def test_refused_parameters_say_why(start: Any) -> None:
     ):
         (result,) = node.set_parameters([Parameter(name, value=value)])
         assert not result.successful and words in result.reason, (name, result.reason)
-    assert node.settings.prediction_timeout == 0.8
+    assert node.settings.prediction_timeout == 1.2
 
 
 def test_descriptors_come_from_the_table(start: Any) -> None:
