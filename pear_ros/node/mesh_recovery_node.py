@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import gc
 from collections.abc import Callable, Sequence
 
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
@@ -16,7 +15,7 @@ from pear_ros.live.application import Application
 from pear_ros.live.graph import Level
 from pear_ros.live.pipelines import open_live_detector
 from pear_ros.live.settings import Settings
-from pear_ros.node.engines import engine_for
+from pear_ros.node.engines import engine_for, give_memory_back
 from pear_ros.node.graph import RclpyGraph
 from pear_ros.node.parameters import current, declare, judged
 from pear_ros.perception.detect import Detector
@@ -137,8 +136,7 @@ class MeshRecoveryNode(LifecycleNode):
 
     def _release(self) -> None:
         self.engine = self.detector = None
-        # Engines hold memory outside of Python: give it back now, not when somebody collects.
-        gc.collect()
+        give_memory_back()
 
     def _failed(self, reason: str) -> None:
         """On the worker's thread: only note it."""
