@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -37,7 +38,8 @@ class PretrainedStem(nn.Module):
     """Strip [B, 3, 256, 192], RGB in [0, 1] -> tokens [B, 192, dim].
 
     The encoder sees the strip in the middle of a black square. Its maps and its vector, each
-    normalised over channels, are projected and added up. Only the projections learn.
+    normalised over channels, are projected and added up. Only the projections learn, unless
+    `learn_from` lets a part of the encoder.
     """
 
     def __init__(self, dim: int) -> None:
@@ -52,10 +54,19 @@ class PretrainedStem(nn.Module):
     def forward(self, strip: Tensor) -> Tensor:
         return self.join(self.features(strip))
 
+    def learn_from(self, block: int) -> None:
+        """The encoder learns from this block on (counted from 0), and stays as it is before it."""
+        # A fifth faster per training step on CPUs.
+        self.encoder.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.encoder.blocks[block:].requires_grad_(True)
+        for name in ("widen", "depth1", "depth2", "narrow", "head"):
+            self.encoder.get_submodule(name).requires_grad_(True)
+
     def features(self, strip: Tensor) -> Features:
-        """The frozen part."""
+        """What the encoder says, in float32 also under autocast: its thin layers need it."""
         square = F.pad(strip, (STRIP_MARGIN, CROP_SIZE - STRIP_MARGIN - STRIP_WIDTH, 0, 0))
-        fine, coarse, context = self.encoder(square)
+        with torch.autocast(square.device.type, enabled=False):
+            fine, coarse, context = self.encoder(square)
         return Features(_cells(fine, _FINE_STRIDE), _cells(coarse, _COARSE_STRIDE), context)
 
     def join(self, features: Features) -> Tensor:

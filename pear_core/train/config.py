@@ -53,6 +53,10 @@ class TrainConfig:
     keep: tuple[tuple[float, float], ...] = ((0.75, 0.5), (1.0, 1.0))
     whole_every: int = 0
     """Every n-th step sees all tokens of a quarter of its batch (0: never)."""
+    stem_from: int = -1
+    """First block of the pretrained stem's encoder that learns (-1: none); needs pictures."""
+    stem_rate: float = 0.2
+    """Learning rate of the stem's encoder as a fraction of `rate`."""
     half_depth: float = 0.0
     """Up to this fraction of the run every second backbone block waits, as the identity."""
     apart: float = 0.0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -23,13 +24,17 @@ def rate_at(config: TrainConfig, step: int, progress: float) -> float:
 class Optimisers:
     """AdamW, and Muon for the matrices inside transformer blocks where it is asked for.
 
-    Vectors (biases, norms, positions) are not decayed.
+    Vectors (biases, norms, positions) are not decayed. The encoder of a pretrained stem, where it
+    learns, has a rate of its own.
     """
 
     def __init__(self, learner: Learner, config: TrainConfig) -> None:
         self.config = config
-        matrices, decayed, plain = [], [], []
+        matrices, decayed, plain, stem = [], [], [], []
         for name, parameter in learner.named_parameters():
+            if ".patches.encoder." in name:
+                stem += [parameter] * parameter.requires_grad
+                continue
             inside = ".blocks." in name or ".layers." in name
             if parameter.ndim == 2 and inside and config.muon > 0:
                 matrices.append(parameter)
@@ -37,10 +42,12 @@ class Optimisers:
                 decayed.append(parameter)
             else:
                 plain.append(parameter)
-        groups = [
+        groups: list[dict[str, Any]] = [
             {"params": decayed, "weight_decay": config.weight_decay},
             {"params": plain, "weight_decay": 0.0},
         ]
+        if stem:
+            groups.append({"params": stem, "weight_decay": 0.0, "share": config.stem_rate})
         self.members: list[tuple[torch.optim.Optimizer, float]] = [
             (torch.optim.AdamW(groups, lr=config.rate, betas=(0.9, 0.98), fused=True), config.rate)
         ]
@@ -56,7 +63,7 @@ class Optimisers:
         """One update at the rate of this step; clears the gradients."""
         for optimiser, peak in self.members:
             for group in optimiser.param_groups:
-                group["lr"] = peak * rate_at(self.config, step, progress)
+                group["lr"] = peak * group.get("share", 1.0) * rate_at(self.config, step, progress)
             optimiser.step()
             optimiser.zero_grad(set_to_none=True)
 

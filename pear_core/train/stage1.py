@@ -28,10 +28,11 @@ from pear_core.losses.total import total_loss
 from pear_core.model import checkpoint
 from pear_core.model.presets import preset
 from pear_core.model.regressor import Regressor
+from pear_core.model.stem import PretrainedStem
 from pear_core.train import parallel
 from pear_core.train.auxiliary import aligned_loss, surface_loss, vote_loss
 from pear_core.train.batches import TrainingBatch, prefetched
-from pear_core.train.config import TrainConfig
+from pear_core.train.config import TrainConfig, TrainConfigError
 from pear_core.train.curriculum import plainer
 from pear_core.train.expressions import expression_mirror
 from pear_core.train.initialise import initialise
@@ -55,6 +56,11 @@ def new_run(config: TrainConfig) -> Run:
     """Freshly initialised network and optimisers, a function of the seed."""
     torch.manual_seed(config.seed)
     learner = Learner(Regressor(preset(config.model))).to(config.device)
+    stem = learner.regressor.backbone.patches
+    if config.stem_from >= 0:
+        if not isinstance(stem, PretrainedStem):
+            raise TrainConfigError(f"stem_from: {config.model} has no pretrained stem")
+        stem.learn_from(config.stem_from)
     return Run(learner, Optimisers(learner, config), Average(learner, config.ema))
 
 

@@ -54,3 +54,28 @@ def test_a_token_is_the_sum_of_three_projections(stem: PretrainedStem) -> None:
 def test_only_the_projections_learn(stem: PretrainedStem) -> None:
     learning = {n.split(".")[0] for n, p in stem.named_parameters() if p.requires_grad}
     assert learning == {"norms", "projections"}
+
+
+def test_the_encoder_learns_from_a_block_on() -> None:
+    stem = PretrainedStem(5)
+    stem.learn_from(6)
+    learning = {n for n, p in stem.encoder.named_parameters() if p.requires_grad}
+    blocks = {int(n.split(".")[1]) for n in learning if n.startswith("blocks.")}
+    assert blocks == set(range(6, 14))
+    rest = {n.split(".")[0] for n in learning} - {"blocks"}
+    assert rest == {"widen", "depth1", "depth2", "narrow", "head"}
+    features = stem.features(torch.rand(1, 3, 256, 192))
+    total = features.fine.sum() + features.context.sum()
+    torch.autograd.backward(total)
+    gradients = {n for n, p in stem.encoder.named_parameters() if p.grad is not None}
+    assert gradients and gradients <= learning
+
+
+def test_the_encoder_stays_in_float32_under_autocast(stem: PretrainedStem) -> None:
+    strip = torch.rand(1, 3, 256, 192)
+    with torch.inference_mode():
+        plain = stem.features(strip)
+        with torch.autocast("cpu", torch.bfloat16):
+            mixed = stem.features(strip)
+    assert mixed.fine.dtype == torch.float32
+    assert torch.equal(mixed.fine, plain.fine)
