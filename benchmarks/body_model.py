@@ -10,7 +10,6 @@ compared before anything is timed. Writes benchmarks/results/body_model.json. Ne
 from __future__ import annotations
 
 import importlib.metadata
-import importlib.util
 import json
 import os
 import statistics
@@ -33,6 +32,10 @@ from pear_core.geometry.rotations import matrix_from_axis_angle
 from pear_ros.output.machine import machine, versions
 
 ROOT = Path(__file__).parents[1]
+sys.path.insert(0, str(ROOT / "tests"))
+
+from fabricated import bodies  # noqa: E402
+
 RESULT = ROOT / "benchmarks" / "results" / "body_model.json"
 BATCHES, BETAS, EXPRESSIONS = (1, 8, 64), 300, 100
 SECONDS = 4.0
@@ -42,13 +45,8 @@ PARTS = {"global_orient": 1, "body_pose": 21, "jaw_pose": 1, "leye_pose": 1, "re
 
 def made_up_file(folder: Path) -> Path:
     """A file of SMPL-X's shapes with random content, from the tests' fabricator."""
-    source = ROOT / "tests" / "core" / "body" / "fabricated.py"
-    spec = importlib.util.spec_from_file_location("fabricated", source)
-    assert spec is not None and spec.loader is not None
-    fabricated = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(fabricated)
     path = folder / "SMPLX_NEUTRAL.npz"
-    np.savez(path, **fabricated.smplx_arrays(np.random.default_rng(0)))
+    np.savez(path, **bodies.smplx_arrays(np.random.default_rng(0)))
     return path
 
 

@@ -12,7 +12,6 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import datetime
-import importlib.util
 import json
 import os
 import platform
@@ -30,8 +29,9 @@ import cv2
 import numpy as np
 
 ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT))
+sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
+from fabricated import people  # noqa: E402
 from pear_ros.messages import codec, images  # noqa: E402
 from pear_ros.messages.body_model import body_model  # noqa: E402
 from pear_ros.messages.depth import decode_depth  # noqa: E402
@@ -58,15 +58,6 @@ MESH_ONLY = MarkerStyle(skeleton=False, label=False, gaze=False)
 WIDTH, HEIGHT = 640, 480
 
 
-def fabricated() -> Any:
-    path = ROOT / "tests" / "ros" / "messages" / "fabricated_people.py"
-    spec = importlib.util.spec_from_file_location("fabricated_people", path)
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
 def free_body() -> tuple[np.ndarray, np.ndarray]:
     """Vertices (V, 3) and faces (F, 3) of the shipped body."""
     with np.load(ROOT / "models" / "free_body" / "SMPLX_NEUTRAL.npz", allow_pickle=False) as body:
@@ -91,8 +82,8 @@ def timed(call: Callable[[], object], repeat: int = 300) -> dict[str, float]:
 
 
 def builders() -> dict[str, Any]:
-    made, rng = fabricated(), np.random.default_rng(0)
-    one, four = made.frame(rng, 1), made.frame(rng, 4)
+    rng = np.random.default_rng(0)
+    one, four = people.frame(rng, 1), people.frame(rng, 4)
     vertices, faces = free_body()
     lod = faces[:: max(1, len(faces) // 2000)]
     mesh = vertices[None]
@@ -100,7 +91,7 @@ def builders() -> dict[str, Any]:
     def full() -> bytes:
         return marker_array(one, mesh, faces, style=MESH_ONLY)
 
-    topology = made.topology(len(vertices), len(faces))
+    topology = people.topology(len(vertices), len(faces))
     results: dict[str, Any] = {
         "human_array_1": timed(lambda: human_array(one, IDENTITY)),
         "human_array_4": timed(lambda: human_array(four, IDENTITY)),
@@ -139,7 +130,7 @@ def object_per_point() -> dict[str, Any]:
         by = f"rclpy {os.environ.get('ROS_DISTRO', '')}".strip()
     except ImportError:
         empty = codec.deserialize(
-            marker_array(fabricated().frame(np.random.default_rng(0), 1)), codec.MARKER_ARRAY
+            marker_array(people.frame(np.random.default_rng(0), 1)), codec.MARKER_ARRAY
         )
         point = codec.typestore().types["geometry_msgs/msg/Point"]
 
@@ -151,19 +142,18 @@ def object_per_point() -> dict[str, Any]:
     return {"by": by, "points": len(corners), **timed(build, 10)}
 
 
-def people() -> dict[str, Any]:
+def live_messages() -> dict[str, Any]:
     """What a live node sends beside HumanArray, for 1 and 8 people who face the camera."""
-    made = fabricated()
     rng = np.random.default_rng(0)
     names = tuple(f"expression_{i}" for i in range(50))
     picture = np.zeros((HEIGHT, WIDTH, 3), np.uint8)
     results: dict[str, Any] = {}
     for count in (1, 8):
         humans = tuple(
-            made.posed(i, keypoints=rng.uniform(50, 400, (145, 2)).astype(np.float32))
+            people.posed(i, keypoints=rng.uniform(50, 400, (145, 2)).astype(np.float32))
             for i in range(count)
         )
-        frame = dataclasses.replace(made.frame(rng, 0), humans=humans)
+        frame = dataclasses.replace(people.frame(rng, 0), humans=humans)
         seen = Frame(picture)
         results |= {
             f"tf_{count}": timed(lambda f=frame: tf_message(f)),
@@ -259,7 +249,7 @@ def fresh_heap() -> dict[str, float]:
 
 
 def fresh() -> dict[str, float]:
-    one = fabricated().frame(np.random.default_rng(0), 1)
+    one = people.frame(np.random.default_rng(0), 1)
     vertices, faces = np.zeros((1, 13718, 3), np.float32), np.zeros((27420, 3), np.int32)
     return timed(lambda: marker_array(one, vertices, faces, style=MESH_ONLY), 100)
 
@@ -296,7 +286,7 @@ def main() -> None:
         "builders": builders(),
         "marker_array_full_mesh_fresh_heap": fresh_heap(),
         "marker_array_full_mesh_object_per_point": object_per_point(),
-        "people": people(),
+        "people": live_messages(),
         "listening": listening(),
         "decode_640x480": decoding(),
         "bag_640x480_rgb8": bags(),

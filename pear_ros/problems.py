@@ -6,8 +6,16 @@ so that nothing is lost silently and `--strict` can turn it into a failure.
 
 from __future__ import annotations
 
+import zipfile
+import zlib
 from collections import Counter
 from dataclasses import dataclass
+
+UNREADABLE: tuple[type[Exception], ...] = (
+    OSError, ValueError, EOFError, KeyError, RuntimeError, SyntaxError, TypeError, MemoryError,
+    OverflowError, zipfile.BadZipFile, zlib.error,
+)  # fmt: skip
+"""What numpy raises when it reads an npy or npz file that is damaged."""
 
 
 class PearError(Exception):

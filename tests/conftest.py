@@ -7,20 +7,19 @@ source that it depends on changes (`pytest --cache-clear` drops it).
 from __future__ import annotations
 
 import hashlib
-import importlib.util
 import os
 import shutil
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
-from types import ModuleType
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from fabricated import bodies
+
 ROOT = Path(__file__).parents[1]
-FABRICATED = ROOT / "tests" / "core" / "body" / "fabricated.py"
 SOURCES = ("export", "model", "body", "geometry")
 
 
@@ -57,7 +56,7 @@ def _make(folder: Path) -> None:
     from pear_core.model.presets import preset
     from pear_core.model.regressor import Regressor
 
-    body = _fabricated().write_folder(
+    body = bodies.write_folder(
         folder / "made_up_body", vertices=90, head=40, faces=(150, 60), regions=(6, 5, 2)
     )
     torch.manual_seed(0)
@@ -73,7 +72,7 @@ def _make(folder: Path) -> None:
 def _key() -> str:
     files = [
         Path(__file__),
-        FABRICATED,
+        Path(bodies.__file__),
         ROOT / "pear_core/layout.py",
         ROOT / "pear_core/anatomy.py",
     ]
@@ -83,14 +82,6 @@ def _key() -> str:
     for path in files:
         digest.update(path.read_bytes())
     return digest.hexdigest()[:16]
-
-
-def _fabricated() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("fabricated_for_bundles", FABRICATED)
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 @pytest.fixture(scope="session")

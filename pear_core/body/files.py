@@ -6,8 +6,6 @@ here, so that the models behind need no checks.
 
 from __future__ import annotations
 
-import zipfile
-import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pear_core.anatomy import FLAME_PARENTS, SMPLX_PARENTS, SURFACE_JOINTS
+from pear_core.unreadable import UNREADABLE
 
 FloatArray = NDArray[np.floating]
 IndexArray = NDArray[np.int64]
@@ -314,8 +313,5 @@ def _guard(path: Path, read: Callable[[], Any], what: str = "file") -> Any:
         return read()
     except FileNotFoundError as error:
         raise BodyFileError(path, "no such file") from error
-    except (
-        OSError, ValueError, EOFError, KeyError, RuntimeError, SyntaxError, TypeError, MemoryError,
-        OverflowError, zipfile.BadZipFile, zlib.error,
-    ) as error:  # fmt: skip
+    except UNREADABLE as error:
         raise BodyFileError(path, f"cannot read {what}: {error}") from error

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import io
-import zipfile
-import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from pear_core.unreadable import UNREADABLE
 
 FloatArray = NDArray[np.float64]
 
@@ -44,7 +44,7 @@ class Arrays:
             content = np.load(path, allow_pickle=False)
         except FileNotFoundError:
             raise ExchangeError(str(path), "no such file") from None
-        except (OSError, ValueError, EOFError, SyntaxError, zipfile.BadZipFile) as error:
+        except UNREADABLE as error:
             raise ExchangeError(
                 str(path), "not a readable npz file", "arrays without pickle", str(error)
             ) from None
@@ -122,10 +122,7 @@ class Arrays:
             raise ExchangeError(self.where, f"key '{key}' is missing", key, names)
         try:
             return np.asarray(self._content[key])
-        except (
-            OSError, ValueError, EOFError, RuntimeError, SyntaxError, TypeError, MemoryError,
-            OverflowError, NotImplementedError, zipfile.BadZipFile, zlib.error,
-        ) as error:  # fmt: skip
+        except UNREADABLE as error:
             raise ExchangeError(
                 self.where, f"key '{key}' cannot be read", "an array without pickle", str(error)
             ) from None

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pear_core.layout import CROP_SIZE
+from pear_core.unreadable import UNREADABLE
 
 
 class CropsError(ValueError):
@@ -30,7 +31,7 @@ def load_crops(path: str | Path) -> NDArray[np.uint8]:
     try:
         with np.load(path, allow_pickle=False) as file:
             data, ends = file["data"], file["ends"]
-    except (OSError, ValueError, KeyError, EOFError) as error:
+    except UNREADABLE as error:
         raise CropsError(f"{path}: cannot read crops: {error}") from None
     flat = data.ndim == ends.ndim == 1 and data.dtype == np.uint8 and ends.dtype.kind == "i"
     if (

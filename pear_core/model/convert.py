@@ -21,6 +21,7 @@ from pear_core.model.published import (
     to_published,
 )
 from pear_core.model.regressor import Regressor
+from pear_core.unreadable import UNREADABLE
 
 RECORD = "published"
 """Key in a checkpoint's `extra` under which a conversion keeps what its weights cannot hold."""
@@ -86,7 +87,7 @@ def mean_pose_of(path: str | Path) -> Tensor:
     try:
         with np.load(path, allow_pickle=False) as file:
             pose = np.asarray(file["pose"])
-    except (OSError, ValueError, KeyError, EOFError, TypeError) as error:
+    except UNREADABLE as error:
         raise PublishedError(f"{path}: expected an npz with key 'pose' ({error})") from None
     if pose.shape != (144,) or pose.dtype.kind != "f" or not np.isfinite(pose).all():
         raise PublishedError(

@@ -19,7 +19,7 @@ from pear_core.layout import CROP_SIZE
 from pear_ros.engine.base import Engine
 from pear_ros.engine.bundle import SELFTEST, open_bundle
 from pear_ros.engine.probe import probe
-from pear_ros.problems import PearError
+from pear_ros.problems import UNREADABLE, PearError
 
 LIMITS: dict[str, tuple[float, float]] = {
     "f32": (0.5, 0.5),
@@ -95,7 +95,7 @@ def _stored(folder: Path, engine: Engine) -> dict[str, NDArray[Any]]:
     try:
         with np.load(io.BytesIO(bundle.read(SELFTEST)), allow_pickle=False) as file:
             stored = {name: file[name] for name in _ARRAYS}
-    except (OSError, ValueError, KeyError, EOFError) as error:
+    except UNREADABLE as error:
         raise PearError("not a self-test file", where=where, found=str(error)) from None
     ids, square = stored["vertex_ids"], stored["square"]
     sound = (

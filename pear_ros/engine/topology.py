@@ -3,24 +3,15 @@
 from __future__ import annotations
 
 import io
-import zipfile
-import zlib
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pear_ros.problems import PearError
+from pear_ros.problems import UNREADABLE, PearError
 from pear_ros.types import FloatArray
 
 IntArray = NDArray[np.int32]
-
-_DAMAGED = (
-    OSError, ValueError, EOFError, TypeError, RuntimeError, SyntaxError, MemoryError, OverflowError,
-    zipfile.BadZipFile, zlib.error,
-)  # fmt: skip
-"""What numpy raises on one broken archive or another."""
-
 
 @dataclass(frozen=True)
 class Topology:
@@ -75,7 +66,7 @@ def read_topology(data: bytes, where: str) -> Topology:
         )
     except KeyError as error:
         raise PearError("incomplete topology", where=where, expected=f"array {error}") from None
-    except _DAMAGED as error:
+    except UNREADABLE as error:
         raise PearError("not a topology file", where=where, found=str(error)) from None
     _check(topology, where)
     return topology

@@ -11,8 +11,6 @@ from __future__ import annotations
 
 import io
 import json
-import zipfile
-import zlib
 from collections.abc import Mapping
 from dataclasses import asdict, astuple, dataclass, field, fields
 from pathlib import Path
@@ -24,7 +22,7 @@ from numpy.typing import NDArray
 from pear_core import anatomy
 from pear_core.layout import NUM_ROTATIONS
 from pear_ros.output.atomic import write_bytes
-from pear_ros.problems import PearError
+from pear_ros.problems import UNREADABLE, PearError
 from pear_ros.so3 import axis_angle
 from pear_ros.types import (
     Box,
@@ -91,18 +89,7 @@ def read_npz(path: str | Path) -> Records:
             raise ValueError("one array, not an archive")
         with file:
             arrays = {name: file[name] for name in file.files}
-    except (
-        OSError,
-        ValueError,
-        EOFError,
-        MemoryError,
-        zipfile.BadZipFile,
-        zlib.error,
-        NotImplementedError,
-        RuntimeError,
-        SyntaxError,
-        KeyError,
-    ) as error:
+    except UNREADABLE as error:
         raise PearError("not a readable npz file", where=str(path), found=str(error)) from None
     try:
         return _records(arrays)

@@ -6,12 +6,10 @@ another way, and hold the page's table of terms against the code.
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import re
 from dataclasses import fields
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -19,6 +17,7 @@ import pytest
 import torch
 from scipy import sparse
 
+from fabricated import bodies
 from pear_core.body import regressors
 from pear_core.evaluate import expressive
 from pear_core.losses.published import PublishedWeights
@@ -45,15 +44,6 @@ def python_blocks(text: str) -> list[tuple[int, str]]:
     return [(text[: match.start(1)].count("\n") + 1, match.group(1)) for match in found]
 
 
-def fabricated_bodies() -> ModuleType:
-    path = ROOT / "tests" / "core" / "body" / "fabricated.py"
-    spec = importlib.util.spec_from_file_location("fabricated_bodies_of_api", path)
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
 def write_checkpoint(path: Path, config: ModelConfig) -> None:
     """Random weights under the published names, with the pose constant of an upright person."""
     torch.manual_seed(3)
@@ -70,7 +60,6 @@ def write_checkpoint(path: Path, config: ModelConfig) -> None:
 def write_body(folder: Path) -> None:
     """A body folder of few vertices with the regressors that metrics and key points want."""
     rng = np.random.default_rng(5)
-    bodies = fabricated_bodies()
     bodies.write_folder(
         folder, vertices=BODY_VERTICES, head=HEAD_VERTICES, faces=(150, 60), regions=(6, 5, 2)
     )

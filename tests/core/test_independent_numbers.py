@@ -6,12 +6,10 @@ columns, or tiny ones that are full.
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from types import ModuleType
 
 import numpy as np
 import pytest
@@ -20,6 +18,7 @@ from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 from torch import Tensor
 
+from independent import specification as SLOW
 from pear_core.body.ehm import Ehm, ScaleAbout
 from pear_core.body.files import BodyAssets, FlameFile, SmplxFile
 from pear_core.body.joint_maps import dwpose_points
@@ -30,18 +29,6 @@ from pear_core.model.presets import preset
 from pear_core.model.regressor import Regressor
 
 Array = NDArray[np.float64]
-
-
-def load_specification() -> ModuleType:
-    path = Path(__file__).with_name("specification.py")
-    spec = importlib.util.spec_from_file_location("specification", path)
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-SLOW = load_specification()
 
 
 @contextmanager

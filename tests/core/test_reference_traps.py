@@ -5,11 +5,10 @@ Each states the right number and, where that can be computed, what the trap woul
 
 from __future__ import annotations
 
-import importlib.util
 import math
 import struct
 from pathlib import Path
-from types import ModuleType, SimpleNamespace
+from types import SimpleNamespace
 from typing import Any
 
 import cv2
@@ -20,6 +19,7 @@ from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 from torch import Tensor, nn
 
+from fabricated import bodies
 from pear_core import anatomy, layout
 from pear_core.body.ehm import Ehm
 from pear_core.body.files import BodyAssets, load_assets
@@ -54,13 +54,8 @@ def tiny_network() -> Regressor:
 
 @pytest.fixture(scope="module")
 def small_assets(tmp_path_factory: pytest.TempPathFactory) -> BodyAssets:
-    path = Path(__file__).with_name("body") / "fabricated.py"
-    spec = importlib.util.spec_from_file_location("fabricated_for_traps", path)
-    assert spec is not None and spec.loader is not None
-    fabricated: ModuleType = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(fabricated)
     folder = tmp_path_factory.mktemp("traps")
-    fabricated.write_folder(folder, vertices=90, head=40, faces=(150, 60), regions=(6, 5, 2))
+    bodies.write_folder(folder, vertices=90, head=40, faces=(150, 60), regions=(6, 5, 2))
     return load_assets(folder)
 
 

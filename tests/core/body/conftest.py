@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 from pathlib import Path
 from types import ModuleType
 
@@ -11,38 +10,27 @@ import pytest
 import torch
 from torch import Tensor
 
+from fabricated import bodies
 from pear_core.body.ehm import Ehm
 from pear_core.body.files import BodyAssets, load_assets
 from pear_core.body.parameters import BodyParameters
 
 
-def _load_fabricated() -> ModuleType:
-    path = Path(__file__).with_name("fabricated.py")
-    spec = importlib.util.spec_from_file_location("fabricated_bodies", path)
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-_FABRICATED = _load_fabricated()
-
-
 @pytest.fixture(scope="session")
 def fabricated() -> ModuleType:
-    return _FABRICATED
+    return bodies
 
 
 @pytest.fixture(scope="session")
 def body_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Files of the real shapes: 10475 and 5023 vertices."""
-    return _FABRICATED.write_folder(tmp_path_factory.mktemp("body"))
+    return bodies.write_folder(tmp_path_factory.mktemp("body"))
 
 
 @pytest.fixture(scope="session")
 def small_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The same formats with few vertices, for float64 gradients and fuzzing."""
-    return _FABRICATED.write_folder(
+    return bodies.write_folder(
         tmp_path_factory.mktemp("small"), vertices=90, head=40, faces=(150, 60), regions=(6, 5, 2)
     )
 
@@ -69,7 +57,7 @@ def random_parameters(people: int, seed: int = 0) -> BodyParameters:
     def normal(scale: float, *shape: int) -> Tensor:
         return torch.tensor(rng.normal(0, scale, (people, *shape)), dtype=torch.float32)
 
-    rotations = _FABRICATED.random_rotations(rng, people, 52)
+    rotations = bodies.random_rotations(rng, people, 52)
     return BodyParameters(
         rotations=torch.tensor(rotations, dtype=torch.float32),
         betas=normal(1.0, 200),

@@ -16,7 +16,9 @@ def scenes(studio: Studio) -> dict[tuple[str, int], Crossing]:
 
 def bearings(scene: Crossing) -> np.ndarray:
     """Angles (T, 2) of the people left of the camera's line of sight, radians."""
-    floor = np.stack([a.floor for a in scene.actors], axis=1) - scene.camera.translation[:, None, :2]
+    floor = (
+        np.stack([a.floor for a in scene.actors], axis=1) - scene.camera.translation[:, None, :2]
+    )
     ahead = scene.camera.rotation[:, :2, 2]
     yaw = np.arctan2(ahead[:, 1], ahead[:, 0])
     return np.arctan2(floor[..., 1], floor[..., 0]) - yaw[:, None]

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from fabricated import bodies
+from independent import gltf_player
 from pear_core.body.files import BodyAssets, load_assets
 from pear_core.exchange.motion import Motion, even_stamps
 from pear_core.exchange.skeleton import RestJoints
@@ -22,28 +22,16 @@ FREE_BODY = HERE.parents[2] / "models" / "free_body"
 MakeMotion = Callable[..., Motion]
 
 
-def _load(path: Path, name: str) -> ModuleType:
-    spec = importlib.util.spec_from_file_location(name, path)
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-_PLAYER = _load(HERE / "gltf_player.py", "gltf_player")
-_FABRICATED = _load(HERE.parent / "body" / "fabricated.py", "fabricated_for_exchange")
-
-
 @pytest.fixture(scope="session")
 def player() -> Any:
     """player(data) is an independent reader and player of .glb files."""
-    return _PLAYER.Player
+    return gltf_player.Player
 
 
 @pytest.fixture(scope="session")
 def small_body(tmp_path_factory: pytest.TempPathFactory) -> BodyAssets:
     """A fabricated body of 90 vertices without pose correctives, which no other format has."""
-    folder = _FABRICATED.write_folder(
+    folder = bodies.write_folder(
         tmp_path_factory.mktemp("small"), vertices=90, head=40, faces=(150, 60), regions=(6, 5, 2)
     )
     assets = load_assets(folder)

@@ -90,3 +90,14 @@ def test_any_damage_is_one_clear_error(tmp_path: Path, data: st.DataObject) -> N
         arrays.text("b")
     except ExchangeError as error:
         assert "damaged.npz" in str(error)
+
+
+def test_a_zip_of_a_version_to_come_is_an_unreadable_file(tmp_path: Path) -> None:
+    path = tmp_path / "a.npz"
+    np.savez(path, a=np.zeros(1))
+    data = bytearray(path.read_bytes())
+    central = data.rindex(b"PK\x01\x02")
+    data[central + 6] = 64  # "version needed to extract" 6.4
+    path.write_bytes(data)
+    with pytest.raises(ExchangeError, match=r"a\.npz: not a readable npz file"):
+        Arrays.open(path)

@@ -5,10 +5,7 @@ Names, shapes and the derivation are in `published_network.py`, not taken from t
 
 from __future__ import annotations
 
-import importlib.util
 from dataclasses import replace
-from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -18,6 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from independent import published_network as NETWORK
 from pear_core.model.presets import PRESETS, ModelConfig
 from pear_core.model.published import (
     Kept,
@@ -31,16 +29,6 @@ from pear_core.model.regressor import Regressor
 Array = NDArray[np.float64]
 
 
-def load_network() -> ModuleType:
-    path = Path(__file__).with_name("published_network.py")
-    spec = importlib.util.spec_from_file_location("published_network", path)
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-NETWORK = load_network()
 DEPTH = NETWORK.DEPTH
 DIM = NETWORK.DIM
 HEADS = NETWORK.HEADS

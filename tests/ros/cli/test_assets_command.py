@@ -2,26 +2,16 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 from pathlib import Path
-from types import ModuleType
 
 import pytest
 
-
-@pytest.fixture(scope="module")
-def downloads() -> ModuleType:
-    path = Path(__file__).parents[2] / "core/assets/downloads.py"
-    spec = importlib.util.spec_from_file_location("downloads_for_cli", path)
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+from fabricated import downloads
 
 
 @pytest.fixture
-def folder(downloads: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Small files under their published names; the command takes their sizes for the real ones."""
     from pear_core.assets import importing
 

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
+from fabricated import bodies, people
 from pear_ros.messages import codec
 from pear_ros.messages.human import human_array
 from pear_ros.messages.identity import Identity
@@ -27,22 +26,12 @@ ROOT = Path(__file__).parents[3]
 STEP = 40_000_000
 
 
-def _load(path: str, name: str) -> ModuleType:
-    spec = importlib.util.spec_from_file_location(name, ROOT / "tests" / path)
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-PEOPLE = _load("ros/messages/fabricated_people.py", "fabricated_people_for_motion")
-BODIES = _load("core/body/fabricated.py", "fabricated_bodies_for_motion")
 IDENTITY = {"body_model": "made_up@0123456789ab"}
 
 
 @pytest.fixture(scope="module")
 def body(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return BODIES.write_folder(
+    return bodies.write_folder(
         tmp_path_factory.mktemp("bodies") / "made_up",
         vertices=90,
         head=40,
@@ -57,7 +46,7 @@ def frames() -> list[HumanFrame]:
     rng = np.random.default_rng(0)
     made = []
     for i in range(5):
-        frame = PEOPLE.frame(rng, 2 if i < 2 else 1)
+        frame = people.frame(rng, 2 if i < 2 else 1)
         humans = tuple(replace(h, transl=h.transl + np.float32([0, 0, 4])) for h in frame.humans)
         made.append(replace(frame, stamp=1_000_000_000 + i * STEP, humans=humans))
     return made

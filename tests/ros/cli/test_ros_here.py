@@ -2,33 +2,27 @@
 
 from __future__ import annotations
 
-import importlib.util
 import sys
-from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import pytest
 
-TOOL = Path(__file__).parents[3] / "tools" / "ros_here.py"
+import ros_here
 
 
 @pytest.fixture
 def tool(monkeypatch: pytest.MonkeyPatch) -> Any:
     """The tool in a place where everything is there."""
-    spec = importlib.util.spec_from_file_location("ros_here", TOOL)
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
     rclpy = ModuleType("rclpy")
     rclpy.get_rmw_implementation_identifier = lambda: "rmw_made_up"  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "rclpy", rclpy)
     monkeypatch.setitem(sys.modules, "pear", ModuleType("pear"))
     monkeypatch.setitem(sys.modules, "pear.msg", ModuleType("pear.msg"))
-    monkeypatch.setattr(module.shutil, "which", lambda name: f"/bin/{name}")
+    monkeypatch.setattr(ros_here.shutil, "which", lambda name: f"/bin/{name}")
     monkeypatch.setenv("ROS_DISTRO", "jazzy")
     monkeypatch.setenv("ROS_DOMAIN_ID", "17")
-    return module
+    return ros_here
 
 
 def test_which_ros(tool: Any, capsys: pytest.CaptureFixture[str]) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import os
 import subprocess
@@ -15,6 +14,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+
+import fabricated.people
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[2]
@@ -103,12 +104,7 @@ def _until(what: Callable[[], Any], accept: Callable[[Any], bool] = bool) -> Any
 
 @pytest.fixture(scope="session")
 def people() -> ModuleType:
-    path = ROOT / "tests" / "ros" / "messages" / "fabricated_people.py"
-    spec = importlib.util.spec_from_file_location("fabricated_people_dds", path)
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return fabricated.people
 
 
 @pytest.fixture

@@ -4,25 +4,13 @@ from __future__ import annotations
 
 import ast
 import ctypes
-import importlib.util
 import shutil
 import subprocess
 from pathlib import Path
-from types import ModuleType
 
 import pytest
 
-TOOL = Path(__file__).parents[3] / "tools" / "check_tensorrt_types.py"
-
-
-@pytest.fixture(scope="module")
-def tool() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("check_tensorrt_types", TOOL)
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
+import check_tensorrt_types as tensorrt_types
 
 NM = """\
                  U createInferBuilder_INTERNAL
@@ -45,18 +33,18 @@ NAMES = (
 )
 
 
-def test_only_tensorrts_functions_get_a_stand_in(tool: ModuleType) -> None:
+def test_only_tensorrts_functions_get_a_stand_in() -> None:
     """A stand-in for dlopen would break the interpreter that loads it."""
-    lines = tool.stand_in(NM).splitlines()
+    lines = tensorrt_types.stand_in(NM).splitlines()
     assert [line.split("(")[0].rsplit("*")[1] for line in lines] == list(NAMES)
-    with pytest.raises(tool.CheckError, match="none of TensorRT's functions"):
-        tool.stand_in("U dlopen\n")
+    with pytest.raises(tensorrt_types.CheckError, match="none of TensorRT's functions"):
+        tensorrt_types.stand_in("U dlopen\n")
 
 
 @pytest.mark.skipif(shutil.which("gcc") is None, reason="needs gcc")
-def test_the_stand_ins_load(tool: ModuleType, tmp_path: Path) -> None:
+def test_the_stand_ins_load(tmp_path: Path) -> None:
     source, library = tmp_path / "empty.c", tmp_path / "libempty.so"
-    source.write_text(tool.stand_in(NM))
+    source.write_text(tensorrt_types.stand_in(NM))
     subprocess.run(["gcc", "-shared", "-fPIC", "-o", library, source], check=True)
     loaded = ctypes.CDLL(str(library))
     assert all(getattr(loaded, name)() == 0 for name in NAMES)
@@ -79,10 +67,10 @@ bool: int
 """
 
 
-def test_generated_signatures_are_repaired(tool: ModuleType) -> None:
+def test_generated_signatures_are_repaired() -> None:
     with pytest.raises(SyntaxError):
         ast.parse(GENERATED)
-    text, loosened = tool.repair(GENERATED)
+    text, loosened = tensorrt_types.repair(GENERATED)
     ast.parse(text)
     assert loosened == {"g"}
     assert "\nimport typing_extensions\n" in text and "\nimport builtins\n" in text
@@ -92,22 +80,22 @@ def test_generated_signatures_are_repaired(tool: ModuleType) -> None:
     assert "y: builtins.bool = False) -> list[builtins.bool]:" in text
     # The data type itself and prose stay.
     assert "\nbool: int\n" in text and "returns bool" in text
-    assert tool.repair("import typing\nx: int\n")[1] == set()
+    assert tensorrt_types.repair("import typing\nx: int\n")[1] == set()
 
 
-def test_names_used(tool: ModuleType) -> None:
+def test_names_used() -> None:
     source = (
         "import tensorrt as trt\nf(trt.BuilderFlag.TF32, other.thing, trt.Builder(log).reset)\n"
     )
-    assert {"BuilderFlag.TF32", "Builder"} <= tool.names_used(source)
-    assert not {n for n in tool.names_used(source) if "thing" in n or "reset" in n}
+    assert {"BuilderFlag.TF32", "Builder"} <= tensorrt_types.names_used(source)
+    assert not {n for n in tensorrt_types.names_used(source) if "thing" in n or "reset" in n}
 
 
-def test_the_whole_back_end_is_checked(tool: ModuleType) -> None:
+def test_the_whole_back_end_is_checked() -> None:
     users = {
         path
-        for path in (TOOL.parents[1] / "pear_ros" / "engine").glob("*.py")
+        for path in (Path(tensorrt_types.__file__).parents[1] / "pear_ros" / "engine").glob("*.py")
         if "import tensorrt as trt" in path.read_text() or "import pycuda" in path.read_text()
     }
     names = ("tensorrt", "tensorrt_build", "tensorrt_session", "cuda_memory")
-    assert {path.stem for path in users} == set(names) and users <= set(tool.FILES)
+    assert {path.stem for path in users} == set(names) and users <= set(tensorrt_types.FILES)

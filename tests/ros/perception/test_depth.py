@@ -2,33 +2,17 @@
 
 from __future__ import annotations
 
-import importlib.util
-import sys
-from pathlib import Path
-from typing import Any
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
 
+from fabricated import ball_body as balls
 from pear_core import anatomy
 from pear_ros.perception import depth, skin
 from pear_ros.types import Intrinsics
 
-
-def _balls() -> Any:
-    path = Path(__file__).with_name("ball_body.py")
-    spec = importlib.util.spec_from_file_location("ball_body", path)
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["ball_body"] = module
-    spec.loader.exec_module(module)
-    return module
-
-
-balls = _balls()
 K = Intrinsics(fx=400.0, fy=405.0, cx=165.0, cy=132.0, width=320, height=280)
 SKIN = skin.Skin.of(balls.BallBody())
 FACING_US = Rotation.from_euler("x", 180, degrees=True)

@@ -81,7 +81,9 @@ class Scene:
         return Seen([0, 1], ids, point_similarity(truth, bodies, size), needed)
 
 
-def tracked(scene: Scene, options: TrackerOptions) -> tuple[Identities, list[dict[int, TrackState]]]:
+def tracked(
+    scene: Scene, options: TrackerOptions
+) -> tuple[Identities, list[dict[int, TrackState]]]:
     tracker = Tracker(options)
     frames, states = [], []
     for t in range(len(scene)):
@@ -111,7 +113,9 @@ def test_ids_survive(recorded: dict[str, np.ndarray], name: str, often: float) -
 
 
 @pytest.mark.parametrize("name", [name for name in SCENES if name != "turning_back"])
-def test_ids_survive_a_detector_that_seldom_looks(recorded: dict[str, np.ndarray], name: str) -> None:
+def test_ids_survive_a_detector_that_seldom_looks(
+    recorded: dict[str, np.ndarray], name: str
+) -> None:
     """Who turns back where two bodies are one for a third of a second is mixed up here (not by the
     pipeline itself, whose crops adapt; benchmarks/results/identities.json)."""
     counts, states = tracked(Scene(recorded, name), TrackerOptions(search=1.5, check=0.5))

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import importlib.util
-import sys
 from dataclasses import replace
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -14,24 +10,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
 
+from fabricated import ball_body as balls
 from pear_ros.perception import depth, metric
 from pear_ros.perception.skin import rest_pose
 from pear_ros.perception.stature import KnownPeople
 from pear_ros.problems import PearError, Problems
 from pear_ros.types import Crop, Frame, Intrinsics, RegressorOutput, ScaleSource
 
-
-def _balls() -> Any:
-    path = Path(__file__).with_name("ball_body.py")
-    spec = importlib.util.spec_from_file_location("ball_body", path)
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["ball_body"] = module
-    spec.loader.exec_module(module)
-    return module
-
-
-balls = _balls()
 K = Intrinsics(fx=400.0, fy=405.0, cx=165.0, cy=132.0, width=320, height=280)
 IMAGE = np.zeros((280, 320, 3), np.uint8)
 UPRIGHT = Rotation.from_euler("x", 90, degrees=True)

@@ -267,9 +267,10 @@ def test_nobody_is_predicted_for_longer_than_the_timeout(scene_of) -> None:
 
 
 def test_a_crowd_is_cut_to_the_largest_and_counted(scene_of) -> None:
-    scene, problems = scene_of(
-        {"small": (-1.2, 0.0, 6.0), "large": (0.0, 0.0, 3.0), "medium": (1.0, 0.0, 4.0)}
-    ), Problems()
+    scene, problems = (
+        scene_of({"small": (-1.2, 0.0, 6.0), "large": (0.0, 0.0, 3.0), "medium": (1.0, 0.0, 4.0)}),
+        Problems(),
+    )
     pipeline = Pipeline(scene, scene, options=TrackerOptions(max_people=2), problems=problems)
     out = pipeline.process(scene.frame(0, scene.k))
     depths = sorted(h.transl[2] for h in out.humans)

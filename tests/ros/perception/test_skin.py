@@ -2,29 +2,12 @@
 
 from __future__ import annotations
 
-import importlib.util
-import sys
-from pathlib import Path
-from typing import Any
-
 import numpy as np
 from scipy.spatial.transform import Rotation
 
+from fabricated import ball_body as balls
 from pear_core import anatomy
 from pear_ros.perception import skin
-
-
-def _balls() -> Any:
-    path = Path(__file__).with_name("ball_body.py")
-    spec = importlib.util.spec_from_file_location("ball_body", path)
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["ball_body"] = module
-    spec.loader.exec_module(module)
-    return module
-
-
-balls = _balls()
 
 
 def test_points_lie_on_the_balls_of_a_posed_body_and_look_outwards() -> None:

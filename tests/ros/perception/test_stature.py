@@ -2,33 +2,17 @@
 
 from __future__ import annotations
 
-import importlib.util
-import sys
-from pathlib import Path
-from typing import Any
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from fabricated import ball_body as balls
 from pear_ros.perception.skin import rest_pose
 from pear_ros.perception.stature import KnownPeople, StatureModel
 from pear_ros.problems import PearError
 from pear_ros.types import Parameters
 
-
-def _balls() -> Any:
-    path = Path(__file__).with_name("ball_body.py")
-    spec = importlib.util.spec_from_file_location("ball_body", path)
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["ball_body"] = module
-    spec.loader.exec_module(module)
-    return module
-
-
-balls = _balls()
 HEIGHT = 0.8 + 0.9
 """Metres between heels and the top of the head of the mean ball body."""
 SOLES = 1.2 + 2 * balls.RADIUS

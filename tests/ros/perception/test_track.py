@@ -2,39 +2,15 @@
 
 from __future__ import annotations
 
-import importlib.util
-from pathlib import Path
-from types import ModuleType
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from fabricated.walkers import FRAME, SECOND, body_in, box_at, sights_of, states, step
 from pear_ros.perception.boxes import as_rows
 from pear_ros.perception.track import Look, Tracker, TrackerOptions
 from pear_ros.types import Box, TrackState
-
-
-def _walkers() -> ModuleType:
-    path = Path(__file__).with_name("walkers.py")
-    spec = importlib.util.spec_from_file_location("walkers", path)
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-_people = _walkers()
-FRAME, SECOND, body_in, box_at, sights_of, states, step = (
-    _people.FRAME,
-    _people.SECOND,
-    _people.body_in,
-    _people.box_at,
-    _people.sights_of,
-    _people.states,
-    _people.step,
-)
 
 
 def test_a_person_is_new_then_tracked_and_the_detector_rests() -> None:

@@ -2,32 +2,9 @@
 
 from __future__ import annotations
 
-import importlib.util
-from pathlib import Path
-from types import ModuleType
-
+from fabricated.walkers import FRAME, SECOND, box_at, room, states, step
 from pear_ros.perception.track import Look, Tracker, TrackerOptions
 from pear_ros.types import TrackState
-
-
-def _walkers() -> ModuleType:
-    path = Path(__file__).with_name("walkers.py")
-    spec = importlib.util.spec_from_file_location("walkers", path)
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-_people = _walkers()
-FRAME, SECOND, box_at, room, states, step = (
-    _people.FRAME,
-    _people.SECOND,
-    _people.box_at,
-    _people.room,
-    _people.states,
-    _people.step,
-)
 
 
 def crossed(front: int | None, looks: tuple[int, int], frames: int = 76) -> list[list]:

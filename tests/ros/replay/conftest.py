@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
@@ -14,6 +13,7 @@ from hypothesis import settings
 from rosbags.rosbag2 import CompressionFormat, CompressionMode, StoragePlugin, Writer
 from rosbags.typesys import Stores, get_typestore
 
+import fabricated.people
 from pear_ros.types import Frame, HumanFrame, Parameters, StageTimes
 
 STORE = get_typestore(Stores.ROS2_JAZZY)
@@ -26,21 +26,9 @@ settings.register_profile("pear", deadline=None, max_examples=60)
 settings.load_profile("pear")
 
 
-def _load() -> ModuleType:
-    path = Path(__file__).parents[1] / "messages" / "fabricated_people.py"
-    spec = importlib.util.spec_from_file_location("fabricated_people", path)
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-_PEOPLE = _load()
-
-
 @pytest.fixture(scope="session")
 def people() -> ModuleType:
-    return _PEOPLE
+    return fabricated.people
 
 
 def pixels(index: int) -> np.ndarray:
@@ -141,7 +129,7 @@ class FakePipeline:
         count = 2 if len(self.seen) < 5 else 1
         self.seen.append(frame)
         rng = np.random.default_rng(int(frame.image.sum()))
-        result: HumanFrame = _PEOPLE.frame(rng, count)
+        result: HumanFrame = fabricated.people.frame(rng, count)
         height, width = frame.image.shape[:2]
         return replace(
             result,
@@ -158,8 +146,8 @@ class FakeEngine:
     """Vertices that depend on the parameters."""
 
     def __init__(self) -> None:
-        self.info = _PEOPLE.engine_info()
-        self.topology = _PEOPLE.topology()
+        self.info = fabricated.people.engine_info()
+        self.topology = fabricated.people.topology()
         self.calls: list[int] = []
 
     def mesh(self, parameters: Parameters) -> np.ndarray:

@@ -2,21 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from pathlib import Path
-
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-FOLDER = Path(__file__).parents[4] / "models" / "free_body"
-MIRROR_X = np.array([-1.0, 1.0, 1.0])
-
-Model = Mapping[str, NDArray]
-
-
-def load(name: str) -> Model:
-    return dict(np.load(FOLDER / name, allow_pickle=False))
+from independent.shipped_body import FOLDER, MIRROR_X, Model, load
 
 
 @pytest.fixture(scope="module")

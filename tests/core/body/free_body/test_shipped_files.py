@@ -4,38 +4,18 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 
+from independent.shipped_body import FOLDER, Model, landmark
 from pear_core.anatomy import (
     FLAME_PARENTS,
-    SMPLX_JOINTS,
     SMPLX_PARENTS,
 )
 from pear_core.body.free_body import write
 from pear_core.body.free_body.posing import pose
-
-FOLDER = Path(__file__).parents[4] / "models" / "free_body"
-J = {name: i for i, name in enumerate(SMPLX_JOINTS)}
-MIRROR_X = np.array([-1.0, 1.0, 1.0])
-
-Model = Mapping[str, NDArray]
-
-
-def load(name: str) -> Model:
-    return dict(np.load(FOLDER / name, allow_pickle=False))
-
-
-def landmark(vertices: NDArray, body: Model, row: int | None = None) -> NDArray:
-    prefix = "lmk_" if row is None else "dynamic_lmk_"
-    faces, bary = body[f"{prefix}faces_idx"], body[f"{prefix}bary_coords"]
-    if row is not None:
-        faces, bary = faces[row], bary[row]
-    return (vertices[body["f"].astype(int)[faces]] * bary[..., None]).sum(-2)
 
 
 def test_smplx_file_has_the_keys_shapes_and_types_of_smplx(body: Model) -> None:

@@ -2,32 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from pathlib import Path
-
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from pear_core.anatomy import (
-    SMPLX_JOINTS,
-)
+from independent.shipped_body import J, Model, load, volume
 from pear_core.body.free_body.posing import pose
-
-FOLDER = Path(__file__).parents[4] / "models" / "free_body"
-J = {name: i for i, name in enumerate(SMPLX_JOINTS)}
-MIRROR_X = np.array([-1.0, 1.0, 1.0])
-
-Model = Mapping[str, NDArray]
-
-
-def load(name: str) -> Model:
-    return dict(np.load(FOLDER / name, allow_pickle=False))
-
-
-def volume(vertices: NDArray, faces: NDArray) -> float:
-    a, b, c = (vertices[faces[:, i]] for i in range(3))
-    return float(np.einsum("ij,ij->", a, np.cross(b, c)) / 6)
 
 
 def test_masks_and_parts(head: Model, body: Model, ids: NDArray) -> None:

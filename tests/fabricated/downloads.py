@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import io
 import pickle
 import sys
@@ -12,20 +11,9 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from fabricated import legacy
 from pear_core.anatomy import FLAME_PARENTS, SMPLX_PARENTS, SURFACE_JOINTS
 from pear_core.assets.fields import PUBLISHED, Sizes
-
-
-def _legacy() -> ModuleType:
-    path = Path(__file__).with_name("legacy.py")
-    spec = importlib.util.spec_from_file_location("legacy_pickles", path)
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-legacy = _legacy()
 
 SMALL: Sizes = {
     "SMPL-X vertices": 90, "SMPL-X faces": 150, "FLAME vertices": 40, "FLAME faces": 60,

@@ -1,0 +1,1 @@
+"""People, bodies and files that exist nowhere, for tests and benchmarks."""

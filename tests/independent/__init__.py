@@ -1,0 +1,1 @@
+"""Second derivations and readers that share no code with ours."""
