@@ -62,7 +62,7 @@ def start(context: LaunchContext) -> list[LaunchDescriptionEntity]:
         chosen["rectified"] = said["rectified"].lower() == "true"
     remappings = [
         ("image", said["image"]),
-        ("camera_info", said["camera_info"] or beside(said["image"])),
+        ("camera_info", info := said["camera_info"] or beside(said["image"])),
     ]
     if said["depth"]:
         chosen["use_depth"] = True
@@ -91,7 +91,8 @@ def start(context: LaunchContext) -> list[LaunchDescriptionEntity]:
         executable="rviz2",
         arguments=["-d", f"{share}/rviz/pear.rviz", "-f", said["fixed_frame"]],
         namespace=said["namespace"],
-        remappings=[("image", said["image"])],
+        # RViz's depth cloud looks for the calibration beside the name it was given, "depth".
+        remappings=[("depth", said["depth"]), ("/camera_info", info)] if said["depth"] else None,
         parameters=[{"use_sim_time": chosen["use_sim_time"]}],
     )
     return [node, rviz]

@@ -16,6 +16,7 @@ from collections.abc import Sequence
 import rclpy
 from rclpy.exceptions import InvalidHandle, NameValidationException, ParameterException
 from rclpy.executors import ExternalShutdownException, MultiThreadedExecutor
+from rclpy.impl.implementation_singleton import rclpy_implementation
 from rclpy.lifecycle import TransitionCallbackReturn
 from rclpy.logging import get_logger
 from rclpy.parameter import Parameter
@@ -60,6 +61,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except (ParameterException, NameValidationException) as error:
         get_logger(NAME).error(str(error))
         code = 2
+    except rclpy_implementation.RCLError as error:  # no enclave for this name under SROS2, say
+        get_logger(NAME).error(str(error))
+        code = 1
     finally:
         # Whoever is impatient must not break what follows: it frees the engine and leaves the graph.
         signal.signal(signal.SIGINT, signal.SIG_IGN)

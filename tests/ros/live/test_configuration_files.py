@@ -59,6 +59,34 @@ def test_the_policy_allows_what_is_used_and_nothing_else(used: tuple[set[str], s
         assert not unused, f"{kind} allowed without need: {unused}"
 
 
+POLICY = {
+    "policy": ("enclaves", {"version"}),
+    "enclaves": ("enclave", set()),
+    "enclave": ("profiles", {"path"}),
+    "profiles": ("profile", set()),
+    "profile": ("topics services", {"ns", "node"}),
+    "topics": ("topic", {"publish", "subscribe"}),
+    "services": ("service", {"reply", "request"}),
+    "topic": ("", set()),
+    "service": ("", set()),
+}
+"""Element, its children and its attributes, as sros2's policy.xsd has them (Humble and Jazzy)."""
+
+
+def test_the_policy_has_the_form_that_sros2_reads() -> None:
+    root = ElementTree.parse(ROOT / "config" / "sros2_policy.xml").getroot()
+    assert root.attrib == {"version": "0.2.0"}
+    for element in root.iter():
+        children, attributes = POLICY[element.tag]
+        assert {child.tag for child in element} <= set(children.split())
+        assert set(element.attrib) <= attributes
+        if element.tag in ("topics", "services"):
+            assert list(element.attrib.values()) == ["ALLOW"] and len(element) > 0
+        if not children:
+            # sros2's template: "/" absolute, "~" private, else relative to ns
+            assert element.text == (element.text or "").strip() != ""
+
+
 def test_foxglove_shows_topics_that_exist(used: tuple[set[str], set[str]]) -> None:
     layout = json.loads((ROOT / "config" / "foxglove_layout.json").read_text())
     panels = layout["configById"]
