@@ -47,6 +47,7 @@ def start(context: LaunchContext) -> list[LaunchDescriptionEntity]:
             remappings=remappings,
             arguments=["--autostart", "--cameras", *group],
             output="screen",
+            sigterm_timeout="20",  # as in pear.launch.py
         )
         for group in groups
     ]

@@ -82,6 +82,9 @@ def start(context: LaunchContext) -> list[LaunchDescriptionEntity]:
             "--ros-args", "--log-level", said["log_level"],
         ],
         output="screen",
+        # It finishes the picture in work and frees the engine; launch's own 5 s are few for that
+        # on a busy machine.
+        sigterm_timeout="20",
         on_exit=end if said["required"].lower() == "true" else None,
     )  # fmt: skip
     if said["rviz"].lower() != "true":

@@ -8,7 +8,11 @@ from __future__ import annotations
 import os
 import shutil
 import sys
+from pathlib import Path
 
+ROOT = Path(__file__).resolve().parents[1]
+INSTALLED = ("config", "launch", "models", "msg")
+"""Folders that `colcon build` puts into share/pear."""
 PYTHON = f"Python {sys.version.split()[0]} of {sys.prefix}"
 
 
@@ -22,7 +26,8 @@ def missing() -> str:
     except ImportError as error:
         return (
             f"rclpy of {distro} does not load in {PYTHON}: {error}\n"
-            "the virtual environment must be made with the Python that ROS was built for"
+            "the virtual environment must be made with the Python that ROS was built for, and see what\n"
+            "the system has for it: python3 -m venv --system-site-packages .venv"
         )
     try:
         import pear.msg  # noqa: F401
@@ -33,6 +38,24 @@ def missing() -> str:
         )
     if shutil.which("ros2") is None:
         return "the command ros2 is not installed (package ros2cli)"
+    return outdated(ROOT)
+
+
+def outdated(source: Path) -> str:
+    """What the workspace that is sourced has not taken over from this folder, or "".
+
+    New files come into a workspace only when it is built, with --symlink-install too.
+    """
+    prefixes = [Path(p) for p in os.environ.get("AMENT_PREFIX_PATH", "").split(os.pathsep) if p]
+    share = next((p / "share" / "pear" for p in prefixes if (p / "share" / "pear").is_dir()), None)
+    if share is None:
+        return ""
+    for file in sorted(path for name in INSTALLED for path in (source / name).rglob("*")):
+        if not file.is_file() or "__pycache__" in file.parts:
+            continue
+        name = file.relative_to(source)
+        if not (share / name).is_file() or (share / name).stat().st_size != file.stat().st_size:
+            return f"pear in {share} is older than {name}: build the workspace again (colcon build)"
     return ""
 
 

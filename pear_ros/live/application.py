@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from pear_ros.engine.base import Engine
+from pear_ros.live.faults import Faults
 from pear_ros.live.graph import Graph, Level
 from pear_ros.live.inputs import Inputs
 from pear_ros.live.outputs import Outputs
@@ -19,7 +20,6 @@ from pear_ros.live.snapshot import save_snapshot
 from pear_ros.live.vitals import Beat, Vitals
 from pear_ros.live.worker import Done, Waiting, Worker
 from pear_ros.perception.detect import Detector
-from pear_ros.problems import Problems
 
 FAR = 60.0
 """A clock that is so many seconds away from the stamps says nothing about their age."""
@@ -68,7 +68,7 @@ class Application:
     ) -> None:
         self.graph, self.engine = graph, engine
         self.settings = settings
-        self.problems = Problems()
+        self.problems = Faults()
         self.vitals = Vitals()
         self.slot: Newest[Waiting] = Newest(self.vitals.arrived)
         if source is None:

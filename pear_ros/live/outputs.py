@@ -18,6 +18,7 @@ from pear_ros.live.settings import Settings
 from pear_ros.live.worker import Done
 from pear_ros.messages import codec
 from pear_ros.messages.body_model import body_model
+from pear_ros.messages.frames import faces
 from pear_ros.messages.human import human_array
 from pear_ros.messages.identity import Identity
 from pear_ros.messages.markers import MarkerStyle, marker_array
@@ -97,12 +98,16 @@ class Outputs:
         self._topics[HUMANS].publish(
             human_array(result, self.identity, decode_seconds=done.decode_seconds)
         )
-        if result.calibrated and settings.publish_tf and result.humans:
-            # Without a calibration there is no place to put a frame at.
-            message = tf_message(result, self._naming, joints=settings.publish_joint_tf)
+        # Without a calibration there is no place to put a frame at.
+        placed = bool(result.calibrated and settings.publish_tf and result.humans)
+        known = faces(result.humans) if placed or (settings.rep155 and result.humans) else None
+        if placed:
+            message = tf_message(
+                result, self._naming, joints=settings.publish_joint_tf, known=known
+            )
             self._topics[TF].publish(message)
         if settings.rep155 and self._people is not None:
-            self._people.publish(result)
+            self._people.publish(result, known)
         sent = time.perf_counter()
         vertices = self._vertices(result, settings)
         meshed = time.perf_counter()

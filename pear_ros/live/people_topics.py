@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from pear_ros.live.graph import RESULT, Graph, Level, Publisher, Qos
 from pear_ros.messages import foreign
+from pear_ros.messages.frames import Faces
 from pear_ros.messages.names import BODIES, FACES, MATCHES, TRACKED, Naming
 from pear_ros.messages.rep155 import BODY_TOPICS, FACE_TOPICS, rep155, tracked
 from pear_ros.problems import PearError
@@ -40,8 +41,8 @@ class PeopleTopics:
                 self._graph.log(Level.INFO, f"no REP-155 topics: {error}")
                 return
 
-    def publish(self, frame: HumanFrame) -> None:
-        """Everything REP-155 wants that somebody listens to."""
+    def publish(self, frame: HumanFrame, faces: Faces | None = None) -> None:
+        """Everything REP-155 wants that somebody listens to; faces: where they are known already."""
         if not self._fixed and self._available:
             self._open()
         if not self._available:
@@ -54,10 +55,12 @@ class PeopleTopics:
         )
         listening = wanted or self._fixed[MATCHES].subscribers
         messages = (
-            rep155(frame, self._naming, self._names) if listening else tracked(frame, self._naming)
+            rep155(frame, self._naming, self._names, known=faces)
+            if listening
+            else tracked(frame, self._naming, faces)
         )
         places = dict(self._fixed)
-        for topics in self._of_person.values():
+        for topics in self._of_person.values() if listening else ():
             places.update(topics)
         for message in messages:
             publisher = places.get(message.topic)

@@ -7,6 +7,7 @@ import time
 from typing import Protocol
 
 from pear_ros.engine.base import EngineInfo
+from pear_ros.live.faults import Faults
 from pear_ros.live.graph import Graph, Level, Publisher, Qos
 from pear_ros.live.settings import Settings
 from pear_ros.live.slot import Newest
@@ -14,7 +15,6 @@ from pear_ros.live.vitals import SECOND, Vitals
 from pear_ros.live.worker import Waiting
 from pear_ros.messages import diagnostics as diagnostic
 from pear_ros.messages.heartbeat import State, heartbeat
-from pear_ros.problems import Problems
 
 DIAGNOSTICS, HEARTBEAT = "/diagnostics", "heartbeat"
 DIAGNOSTIC_ARRAY = "diagnostic_msgs/msg/DiagnosticArray"
@@ -44,7 +44,7 @@ class Watched(Protocol):
     @property
     def vitals(self) -> Vitals: ...
     @property
-    def problems(self) -> Problems: ...
+    def problems(self) -> Faults: ...
     @property
     def engine(self) -> _Engine: ...
     @property
@@ -115,7 +115,7 @@ class Reporter:
             if count == self._told.get(kind, 0):
                 continue
             told, self._told[kind] = self._told.get(kind, 0), count
-            example = problems.examples[kind][-1]
+            example = problems.newest[kind]
             fresh[kind] = f"{kind}: {example.reason}"
             # The first of a kind at once; then from 10, 100, ... on, so that a log stays readable.
             if len(str(count)) > len(str(told)) or not told:
@@ -165,7 +165,10 @@ def verdict(watched: Watched, now: int, lessened: str = "") -> tuple[diagnostic.
     if silent > watched.settings.silence:
         return diagnostic.Level.STALE, f"no picture on {topic} for {silent:.1f} s"
     if not watched.vitals.frames:
-        return diagnostic.Level.ERROR, f"pictures come on {topic}, none can be used"
+        reason = _refusal(watched.problems)
+        if not reason:
+            return diagnostic.Level.WARN, f"the first picture on {topic} is in work"
+        return diagnostic.Level.ERROR, f"pictures come on {topic}, none can be used: {reason}"
     state = watched.source.calibration_state()
     if state != "calibrated":
         return diagnostic.Level.WARN, f"UNCALIBRATED: {state}; positions are guesses, no TF"
@@ -174,3 +177,9 @@ def verdict(watched: Watched, now: int, lessened: str = "") -> tuple[diagnostic.
     if watched.engine.info.fallback:
         return diagnostic.Level.WARN, f"running on a fallback: {watched.engine.info.fallback}"
     return diagnostic.Level.OK, "running"
+
+
+def _refusal(problems: Faults) -> str:
+    """Why most pictures had no answer, "" where none was refused."""
+    kind = max((*DROPPED, "engine"), key=lambda kind: problems.counts[kind])
+    return problems.newest[kind].reason if problems.counts[kind] else ""

@@ -40,7 +40,7 @@ class Poses:
 
 def body(humans: Sequence[Human]) -> Poses:
     """body_<id>: origin between the hips, x out of the belly, z towards the head."""
-    root = _rotations(humans)[:, 0]
+    root = np.concatenate([h.parameters.rotations[:, 0] for h in humans]).astype(np.float64)
     joints = _joints(humans, _HIPS)
     return Poses(root @ _FROM_REP, joints.mean(axis=1))
 
@@ -54,6 +54,22 @@ def face(humans: Sequence[Human], heads: Array | None = None) -> Poses:
     return Poses(heads @ _FROM_REP, _joints(humans, (SELLION,))[:, 0])
 
 
+@dataclass(frozen=True)
+class Faces:
+    """Of N people: rotations (N, 3, 3) of the heads, poses of the faces, and which are visible (N,)."""
+
+    heads: Array
+    poses: Poses
+    seen: NDArray[np.bool_]
+
+
+def faces(humans: Sequence[Human]) -> Faces:
+    """What every message about faces begins with; at least one person."""
+    heads = head_rotations(humans)
+    poses = face(humans, heads)
+    return Faces(heads, poses, visible_faces(humans, poses))
+
+
 def gaze(humans: Sequence[Human], heads: Array | None = None) -> Poses:
     """gaze_<id>: origin at the sellion, z along the gaze, x to the person's right, y down.
 
@@ -61,27 +77,41 @@ def gaze(humans: Sequence[Human], heads: Array | None = None) -> Poses:
     """
     heads = head_rotations(humans) if heads is None else heads
     z = eye_directions(humans, heads).sum(axis=1)
-    z /= np.maximum(np.linalg.norm(z, axis=1, keepdims=True), 1e-9)
+    z /= np.maximum(_length(z), 1e-9)
     x = _cross(-heads[:, :, 1], z)
-    length = np.linalg.norm(x, axis=1, keepdims=True)
-    # Eyes rolled straight up or down: the head's own right is still right.
-    x = np.where(length > 1e-6, x / np.maximum(length, 1e-6), -heads[:, :, 0])
-    rotation = np.stack([x, _cross(z, x), z], axis=-1)
+    length = _length(x)
+    x /= np.maximum(length, 1e-6)
+    if length.min(initial=1.0) <= 1e-6:
+        # Eyes rolled straight up or down: the head's own right is still right.
+        x = np.where(length > 1e-6, x, -heads[:, :, 0])
+    rotation = np.empty((len(humans), 3, 3))
+    rotation[:, :, 0], rotation[:, :, 1], rotation[:, :, 2] = x, _cross(z, x), z
     return Poses(rotation, _joints(humans, (SELLION,))[:, 0])
 
 
 def eye_directions(humans: Sequence[Human], heads: Array | None = None) -> Array:
     """Unit vectors (N, 2, 3) along which the left and the right eye look, optical frame."""
     heads = head_rotations(humans) if heads is None else heads
-    # An eye at rest looks along the body model's z.
-    out: Array = (heads[:, None] @ matrices(_eyes(humans)))[..., 2]
+    # An eye at rest looks along the body model's z: this is the last column of Rodrigues' formula.
+    v = _eyes(humans).astype(np.float64)
+    x, y, z = v[..., 0], v[..., 1], v[..., 2]
+    across = x * x + y * y
+    angle = np.maximum(np.sqrt(across + z * z), 1e-9)
+    once, half = np.sin(angle) / angle, np.sin(0.5 * angle) / angle
+    twice = 2.0 * half * half
+    local = np.empty_like(v)
+    local[..., 0] = once * y + twice * x * z
+    local[..., 1] = twice * y * z - once * x
+    local[..., 2] = 1.0 - twice * across
+    out: Array = local @ heads.transpose(0, 2, 1)
     return out
 
 
 def head_rotations(humans: Sequence[Human]) -> Array:
     """Rotations (N, 3, 3) of the head joint: the body model's axes to the optical frame."""
-    local = _rotations(humans)
-    out = local[:, 0]
+    local = np.concatenate([h.parameters.rotations[:, : _HEAD_CHAIN[-1] + 1] for h in humans])
+    local = local.astype(np.float64)
+    out: Array = local[:, 0]
     for joint in _HEAD_CHAIN:
         out = out @ local[:, joint]
     return out
@@ -145,14 +175,18 @@ def joints(humans: Sequence[Human]) -> tuple[Array, Array]:
 
 def _cross(a: Array, b: Array) -> Array:
     """Cross products of (N, 3); numpy's own costs ten times as much on so few."""
-    return np.stack(
-        [
-            a[:, 1] * b[:, 2] - a[:, 2] * b[:, 1],
-            a[:, 2] * b[:, 0] - a[:, 0] * b[:, 2],
-            a[:, 0] * b[:, 1] - a[:, 1] * b[:, 0],
-        ],
-        axis=1,
-    )
+    out: Array = a[:, _NEXT] * b[:, _LAST]
+    out -= a[:, _LAST] * b[:, _NEXT]
+    return out
+
+
+_NEXT, _LAST = np.array([1, 2, 0]), np.array([2, 0, 1])
+
+
+def _length(vectors: Array) -> Array:
+    """(N, 1) of (N, 3)."""
+    length: Array = np.sqrt(np.add.reduce(vectors * vectors, axis=1, keepdims=True))
+    return length
 
 
 def _rotations(humans: Sequence[Human]) -> Array:
@@ -162,7 +196,7 @@ def _rotations(humans: Sequence[Human]) -> Array:
 
 def _joints(humans: Sequence[Human], index: Sequence[int]) -> Array:
     at = list(index)
-    return np.stack([h.joints[at] for h in humans]).astype(np.float64)
+    return np.array([h.joints[at] for h in humans], np.float64)
 
 
 def _eyes(humans: Sequence[Human]) -> FloatArray:

@@ -57,6 +57,7 @@ def rep155(
     naming: Naming = ONLY_CAMERA,
     expression_names: Sequence[str] = (),
     face_trust: float = 0.0,
+    known: frames.Faces | None = None,
 ) -> list[Outgoing]:
     """Everything REP-155 wants to know of one frame.
 
@@ -65,10 +66,10 @@ def rep155(
     `expression` is sent only where they are ARKit's. face_trust: how far the model is to be
     believed about lids, jaw and expressions, 0..1; scales the confidence of `facs` and
     `expression`, and 0 leaves both out. That is right for the model that ships: its faces hardly
-    move, and it would call every smile neutral.
+    move, and it would call every smile neutral. known: frames.faces, where that is at hand.
     """
     people = list(frame.humans)
-    faces = _seen(people)
+    faces = _seen(people, known)
     out = _lists(frame, naming, people, faces)
     places = frames.body(people).origin if people else np.zeros((0, 3))
     for human, place in zip(people, places, strict=True):
@@ -88,13 +89,16 @@ def rep155(
     return out
 
 
-def tracked(frame: HumanFrame, naming: Naming = ONLY_CAMERA) -> list[Outgoing]:
+def tracked(
+    frame: HumanFrame, naming: Naming = ONLY_CAMERA, known: frames.Faces | None = None
+) -> list[Outgoing]:
     """Only the two lists of ids of `rep155`, for frames whose people nobody listens to."""
-    return _lists(frame, naming, frame.humans, _seen(frame.humans))
+    return _lists(frame, naming, frame.humans, _seen(frame.humans, known))
 
 
-def _seen(people: Sequence[Human]) -> list[Human]:
-    return [h for h, s in zip(people, frames.visible_faces(people), strict=True) if s]
+def _seen(people: Sequence[Human], known: frames.Faces | None) -> list[Human]:
+    visible = frames.visible_faces(people) if known is None else known.seen
+    return [h for h, s in zip(people, visible, strict=True) if s]
 
 
 def _lists(

@@ -21,7 +21,12 @@ _VALUES = 7
 
 
 def tf_message(
-    frame: HumanFrame, naming: Naming = ONLY_CAMERA, *, joints: bool = False, faces: bool = True
+    frame: HumanFrame,
+    naming: Naming = ONLY_CAMERA,
+    *,
+    joints: bool = False,
+    faces: bool = True,
+    known: frames.Faces | None = None,
 ) -> bytes:
     """tf2_msgs/TFMessage of one frame, as CDR with the 4-byte header.
 
@@ -29,7 +34,8 @@ def tf_message(
     hips, x forward, z up); faces: `face_<id>` (origin at the sellion, x out of the face, z up) and
     `gaze_<id>` (same origin, z along the gaze, x to the person's right, y down) for faces that can
     be seen; joints: the 55 kinematic joints under `body_<id>`, named `<link>_<id>` (see
-    frames.JOINT_LINKS). Ids are those of `naming`. People without a metric scale get no frame.
+    frames.JOINT_LINKS). Ids are those of `naming`. known: frames.faces of all the frame's people, where
+    that is at hand. People without a metric scale get no frame.
     Source: REP-155, "Face and Gaze Frames", "Body Frames".
     """
     people = [h for h in frame.humans if h.scale != ScaleSource.NONE]
@@ -42,22 +48,22 @@ def tf_message(
         if joints:
             parts.append(_below(bodies, *frames.joints(people)))
         if faces:
-            heads = frames.head_rotations(people)
-            seen = frames.visible_faces(people, frames.face(people, heads))
+            if known is None or len(people) < len(frame.humans):
+                known = frames.faces(people)
             face_ids = tuple(
-                naming.face(h.track_id) for h, s in zip(people, seen, strict=True) if s
+                naming.face(h.track_id) for h, s in zip(people, known.seen, strict=True) if s
             )
-            for poses in (frames.face(people, heads), frames.gaze(people, heads)):
-                parts.append(frames.Poses(poses.rotation[seen], poses.origin[seen]))
+            for poses in (known.poses, frames.gaze(people, known.heads)) if face_ids else ():
+                parts.append(frames.Poses(poses.rotation[known.seen], poses.origin[known.seen]))
     message, stamps, places = _layout(frame.frame_id, ids, face_ids, joints)
     if not people:
         return message
     values = np.empty((len(places), _VALUES), "<f8")
     values[:, :3] = np.concatenate([p.origin for p in parts])
     values[:, 3:] = quaternion(np.concatenate([p.rotation for p in parts]))
-    out = np.frombuffer(message, np.uint8).copy()
-    out[stamps] = np.array(codec.split_stamp(frame.stamp), "<u4").view(np.uint8)
-    out[places] = values.view(np.uint8)
+    out = np.frombuffer(message, "<u4").copy()
+    out[stamps] = np.array(codec.split_stamp(frame.stamp), "<u4")
+    out[places] = values.view("<u4")
     return out.tobytes()
 
 
@@ -72,7 +78,8 @@ def _below(parents: frames.Poses, rotation: frames.Array, origin: frames.Array) 
 def _layout(
     camera: str, ids: tuple[str, ...], face_ids: tuple[str, ...], joints: bool
 ) -> tuple[bytes, NDArray[np.intp], NDArray[np.intp]]:
-    """The message with zeros in it, and the places (T, 8) of its stamps and (T, 56) of its values."""
+    """The message with zeros in it, and the places (T, 2) of its stamps and (T, 14) of its values,
+    counted in words of 4 bytes."""
     names = [(camera, f"body_{i}") for i in ids]
     if joints:
         names += [(f"body_{i}", f"{link}_{i}") for i in ids for link in frames.JOINT_LINKS]
@@ -87,6 +94,7 @@ def _layout(
         out.align(8)
         places.append(out.offset)
         out.pack(f"{_VALUES}d", *[0.0] * _VALUES)
-    steps = np.arange(8 * _VALUES)
-    at_stamps, at_places = np.array(stamps, np.intp), np.array(places, np.intp)
-    return out.finish(), at_stamps[:, None] + steps[:8], at_places[:, None] + steps
+    out.align(4)
+    steps = np.arange(2 * _VALUES)
+    at_stamps, at_places = np.array(stamps, np.intp) // 4, np.array(places, np.intp) // 4
+    return out.finish(), at_stamps[:, None] + steps[:2], at_places[:, None] + steps

@@ -48,6 +48,12 @@ class RclpyGraph:
     def resolve(self, topic: str) -> str:
         return str(self._node.resolve_topic_name(topic))
 
+    @property
+    def namesakes(self) -> int:
+        """How many other nodes are seen under the name of this one; ROS itself allows it."""
+        own = (self._node.get_name(), self._node.get_namespace())
+        return max(0, self._node.get_node_names_and_namespaces().count(own) - 1)
+
     def types(self, topic: str) -> tuple[str, ...]:
         offers = self._node.get_publishers_info_by_topic(self.resolve(topic))
         return tuple(dict.fromkeys(str(offer.topic_type) for offer in offers))
@@ -55,16 +61,17 @@ class RclpyGraph:
     def subscribe(
         self, topic: str, type_name: str, qos: Qos, callback: Callable[[memoryview], None]
     ) -> Subscription:
+        reader = _Reader(callback)
         subscription = self._node.create_subscription(
             _message_class(type_name),
             topic,
-            lambda data: callback(memoryview(data)),
+            reader,
             profile(qos),
             callback_group=self._group,
             raw=True,
             qos_overriding_options=_overrides(qos),
         )
-        return _Subscription(self._node, subscription)
+        return _Subscription(self._node, subscription, reader)
 
     def advertise(self, topic: str, type_name: str, qos: Qos) -> Publisher:
         publisher = self._node.create_publisher(
@@ -121,11 +128,26 @@ def _message_class(type_name: str) -> Any:
         ) from None
 
 
+class _Reader:
+    """What rclpy calls; an executor keeps it for a while after its subscription is gone, and must
+    not keep an engine alive with it.
+    """
+
+    def __init__(self, callback: Callable[[memoryview], None]) -> None:
+        self.callback: Callable[[memoryview], None] | None = callback
+
+    def __call__(self, data: bytes) -> None:
+        callback = self.callback
+        if callback is not None:
+            callback(memoryview(data))
+
+
 class _Subscription:
-    def __init__(self, node: Node, subscription: Any) -> None:
-        self._node, self._subscription = node, subscription
+    def __init__(self, node: Node, subscription: Any, reader: _Reader) -> None:
+        self._node, self._subscription, self._reader = node, subscription, reader
 
     def close(self) -> None:
+        self._reader.callback = None
         self._node.destroy_subscription(self._subscription)
 
 

@@ -80,6 +80,8 @@ class MeshRecoveryNode(LifecycleNode):
             f"{info.identity.model} on {info.backend} {info.version} ({info.device}, "
             f"{info.precision}); self-test off by {test.mean_vertex_mm:.4f} mm",
         )
+        if info.choice:
+            self.graph.log(Level.INFO, f"fastest here, measured once: {info.choice}")
         if info.fallback:
             self.graph.log(Level.WARN, f"passed over: {info.fallback}")
         return _SUCCESS
@@ -93,6 +95,12 @@ class MeshRecoveryNode(LifecycleNode):
         )
         self.application.start()
         self.graph.log(Level.INFO, f"waiting for pictures on {self.application.source.topic}")
+        if self.graph.namesakes:
+            self.graph.log(
+                Level.WARN,
+                f"another node is also called {self.get_fully_qualified_name()}: services and "
+                "parameters reach either; name one of them with -r __node:=",
+            )
         return super().on_activate(state)
 
     @told

@@ -21,6 +21,18 @@ SIZE = REGIONS * 3 * BINS
 
 _CENTRES = np.stack([np.linspace(15, 240, BINS)] + [128 + np.linspace(-45, 45, BINS)] * 2)
 _STEPS = _CENTRES[:, 1] - _CENTRES[:, 0]
+_CHANNEL = 256 * np.arange(3)
+
+
+def _shares() -> FloatArray:
+    """(3 * 256, BINS): how each value of each channel is shared between its two neighbouring bins, so
+    that nothing jumps."""
+    values = np.clip(np.arange(256.0), _CENTRES[:, :1], _CENTRES[:, -1:])[..., None]
+    shares = 1.0 - np.abs(values - _CENTRES[:, None]) / _STEPS[:, None, None]
+    return np.maximum(shares, 0.0).reshape(-1, BINS).astype(np.float32)
+
+
+_SHARES = _shares()
 
 
 def _points() -> tuple[NDArray[np.float32], NDArray[np.float32]]:
@@ -61,21 +73,21 @@ def describe(image: NDArray[np.uint8], keypoints: FloatArray) -> FloatArray:
     if not count:
         return np.zeros((0, SIZE), np.float32)
     height, width = image.shape[:2]
-    body = np.nan_to_num(keypoints[:, : len(BODY_JOINTS)], nan=-1e6, posinf=-1e6, neginf=-1e6)
-    pixels = np.rint(np.clip(_WEIGHTS @ body, -1e6, 1e6)).astype(np.int64)
+    body = keypoints[:, : len(BODY_JOINTS)]
+    if not np.isfinite(body).all():
+        body = np.nan_to_num(body, nan=-1e6, posinf=-1e6, neginf=-1e6)
+    pixels = np.rint(_WEIGHTS @ body)
     x, y = pixels[..., 0], pixels[..., 1]
     inside = (x >= 0) & (x < width) & (y >= 0) & (y < height)
-    colours = image[np.clip(y, 0, height - 1), np.clip(x, 0, width - 1)]
-    lab = cv2.cvtColor(colours.reshape(1, -1, 3), cv2.COLOR_RGB2LAB)
-    values = lab.reshape(count, -1, 3, 1).astype(np.float32)
-    values = np.clip(values, _CENTRES[:, :1], _CENTRES[:, -1:])
-    # Each value is shared between its two neighbouring bins, so that nothing jumps.
-    shares = np.maximum(1.0 - np.abs(values - _CENTRES) / _STEPS[:, None], 0.0)
+    # Pixels outside are read somewhere and count nothing.
+    row, column = (np.where(inside, v, 0).astype(np.intp) for v in (y, x))
+    lab = cv2.cvtColor(image[row, column].reshape(1, -1, 3), cv2.COLOR_RGB2LAB)
+    values = lab.reshape(count, -1, 3) + _CHANNEL
+    shares = _SHARES.take(values, axis=0).reshape(count, -1, 3 * BINS)
     chosen = _REGION * inside[:, None]
-    total = chosen.sum(axis=2)[:, :, None, None]
-    flat = shares.reshape(count, shares.shape[1], 3 * BINS)
-    sums = (chosen @ flat).reshape(count, REGIONS, 3, BINS)
-    return np.sqrt(sums / np.maximum(total, 1e-6)).reshape(count, SIZE).astype(np.float32)
+    sums = (chosen @ shares).reshape(count, REGIONS, 3 * BINS)
+    sums /= np.maximum(chosen.sum(axis=2), 1e-6)[:, :, None]
+    return np.sqrt(sums, out=sums).reshape(count, SIZE)
 
 
 def distances(a: FloatArray, b: FloatArray) -> FloatArray:
@@ -83,9 +95,12 @@ def distances(a: FloatArray, b: FloatArray) -> FloatArray:
 
     Over the regions both have; NaN where they share none.
     """
-    first, second = a.reshape(len(a), -1, 3 * BINS), b.reshape(len(b), -1, 3 * BINS)
-    known = (first.max(axis=2) > 0)[:, None] & (second.max(axis=2) > 0)[None]
-    overlap = np.einsum("irk,jrk->ijr", first, second) / 3.0
-    total = known.sum(axis=2)
-    mean = (overlap * known).sum(axis=2) / np.where(total, total, np.nan)
-    return np.asarray(np.sqrt(np.clip(1.0 - mean, 0.0, 1.0)), dtype=np.float32)
+    # Regions first. One that is unknown is all zero, so it adds nothing to the sums.
+    first = a.reshape(len(a), REGIONS, -1).transpose(1, 0, 2)
+    second = b.reshape(len(b), REGIONS, -1).transpose(1, 2, 0)
+    of_first = np.asarray(first.any(axis=2), np.float32)
+    of_second = np.asarray(second.any(axis=1), np.float32)
+    known = of_first.T @ of_second
+    mean = (first @ second).sum(axis=0) / (3.0 * np.where(known > 0, known, np.float32(np.nan)))
+    away = np.maximum(np.float32(1.0) - mean, np.float32(0.0))
+    return np.asarray(np.sqrt(np.minimum(away, np.float32(1.0))), dtype=np.float32)

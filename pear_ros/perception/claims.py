@@ -7,7 +7,6 @@ from collections.abc import Collection, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from pear_core.anatomy import BODY_JOINTS
 from pear_ros.perception import memory
 from pear_ros.perception.associate import assign
 from pear_ros.perception.memory import GATE, Memory, Sights
@@ -37,14 +36,10 @@ def settled(
     memories = [t.memory for t in known if t.memory is not None]
     if not known or not len(sights):
         return {}
-    expected = [_joints(t, m, stamp) for t, m in zip(known, memories, strict=True)]
-    points, others = (
-        np.array([e[i] for e in expected]).reshape(-1, len(BODY_JOINTS), 2) for i in (0, 1)
-    )
-    ages = np.array([e[2] for e in expected])
+    points, others, ages = _expected(known, memories, stamp)
     sure = np.array([not (t.hidden or t.denied) for t in known], dtype=bool)
-    where, looks = memory.misfit(memories, points, others, ages, sure, sights)
     alone = memory.clear_of_others(memory.spans(sights.keypoints))
+    where, looks = memory.misfit(memories, points, others, ages, sure, sights, alone)
     for j, owners in enumerate(wanted):
         if len(owners) > 1:
             # It drew the crops of several people: looks say more than places whose it is.
@@ -56,10 +51,9 @@ def settled(
         [any(by_id.get(n, False) for n in owners if n is not None) for owners in wanted]
     )
     cost += TAKEN * (~sure[:, None] & held[None])
-    for i, track in enumerate(known):
-        for j, owners in enumerate(wanted):
-            if not sure[i] or track.id not in owners:
-                continue
+    row = {track.id: i for i, track in enumerate(known) if sure[i]}
+    for j, owners in enumerate(wanted):
+        for i in (row[n] for n in owners if n in row):
             cost[i, j] = max(cost[i, j] - OWN, 0.0)
             if alone[j]:
                 # Somebody who was here a moment ago stays, unless someone else fits better.
@@ -73,11 +67,23 @@ def way(track: Track, stamp: int) -> Point:
     return x - track.trail.points[-1][0], y - track.trail.points[-1][1]
 
 
-def _joints(track: Track, remembered: Memory, stamp: int) -> tuple[Array, Array, float]:
-    """Where somebody's body joints (22, 2) should be and might be, after how many seconds."""
-    if track.hidden:
-        seconds = (stamp - remembered.anchored) * 1e-9
-        return remembered.anchor + np.array(way(track, stamp)), remembered.anchor, seconds
-    seconds = (stamp - remembered.seen) * 1e-9
-    points = remembered.keypoints + seconds * np.array(track.trail.velocity)
-    return points, points, seconds
+def _expected(
+    tracks: Sequence[Track], memories: Sequence[Memory], stamp: int
+) -> tuple[Array, Array, Array]:
+    """Where people's body joints (N, 22, 2) should be and might be, after how many seconds (N,)."""
+    hidden = [track.hidden for track in tracks]
+    then = np.array([
+        m.anchored if h else m.seen for m, h in zip(memories, hidden, strict=True)
+    ])  # fmt: skip
+    start = np.array([
+        m.anchor if h else m.keypoints for m, h in zip(memories, hidden, strict=True)
+    ])  # fmt: skip
+    ages = (stamp - then) * 1e-9
+    moved = np.array([
+        way(track, stamp) if h else (age * track.trail.velocity[0], age * track.trail.velocity[1])
+        for track, h, age in zip(tracks, hidden, ages.tolist(), strict=True)
+    ])  # fmt: skip
+    points = start + moved[:, None]
+    if not any(hidden):
+        return points, points, ages
+    return points, np.where(np.array(hidden)[:, None, None], start, points), ages

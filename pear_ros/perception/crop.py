@@ -35,29 +35,31 @@ def square_crop(
     outside inward at full size: `pear_core.geometry.crops.published_square`.) Raises UnusableBox
     for a box that is not finite, inverted, outside the picture or smaller than MIN_SIDE.
     """
+    x0, y0 = max(box.x0, -0.5), max(box.y0, -0.5)
+    x1, y1 = min(box.x1, width - 0.5), min(box.y1, height - 0.5)
+    longer = max(x1 - x0, y1 - y0)
+    finite = math.isfinite(box.x0 + box.y0 + box.x1 + box.y1)
+    if not finite or x1 <= x0 or y1 <= y0 or longer < MIN_SIDE:
+        raise _unusable(box, width, height, where)
+    return Crop(cx=0.5 * (x0 + x1), cy=0.5 * (y0 + y1), side=scale * longer)
+
+
+def _unusable(box: Box, width: int, height: int, where: str) -> UnusableBox:
+    """Why no crop can be made."""
     corners = (box.x0, box.y0, box.x1, box.y1)
     found = "({:g}, {:g}, {:g}, {:g})".format(*corners)
     if not all(math.isfinite(c) for c in corners):
-        raise UnusableBox("box is not finite", where=where, found=found)
+        return UnusableBox("box is not finite", where=where, found=found)
     if box.x1 <= box.x0 or box.y1 <= box.y0:
-        raise UnusableBox("box is empty", where=where, expected="x0 < x1 and y0 < y1", found=found)
+        return UnusableBox("box is empty", where=where, expected="x0 < x1 and y0 < y1", found=found)
     seen = boxes.clip(box, width, height)
     if seen.x1 <= seen.x0 or seen.y1 <= seen.y0:
-        raise UnusableBox(
-            "box lies outside the image",
-            where=where,
-            expected=f"overlap with {width}x{height}",
-            found=found,
+        expected = f"overlap with {width}x{height}"
+        return UnusableBox(
+            "box lies outside the image", where=where, expected=expected, found=found
         )
-    longer = max(seen.x1 - seen.x0, seen.y1 - seen.y0)
-    if longer < MIN_SIDE:
-        raise UnusableBox(
-            "box is too small",
-            where=where,
-            expected=f"a visible side of at least {MIN_SIDE:g} px",
-            found=found,
-        )
-    return Crop(cx=0.5 * (seen.x0 + seen.x1), cy=0.5 * (seen.y0 + seen.y1), side=scale * longer)
+    expected = f"a visible side of at least {MIN_SIDE:g} px"
+    return UnusableBox("box is too small", where=where, expected=expected, found=found)
 
 
 def crop_rows(crops: Sequence[Crop]) -> NDArray[np.float64]:

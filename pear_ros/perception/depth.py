@@ -136,7 +136,7 @@ def _votes(
     found = depth[row, column].astype(np.float64)
     seen &= np.isfinite(found) & (found > NEAREST)
     votes = np.where(seen, found + CLOTHES - z, np.nan)
-    distance = points[..., 2].mean(axis=1)
+    distance = np.add.reduce(z, axis=1) / z.shape[1]
     return votes, SENSOR_NOISE * distance**2
 
 
@@ -157,9 +157,9 @@ def _search(
     apart *= apart
     cost = np.minimum(apart, most, out=apart)
     belief = -(weight.astype(np.float32)[:, None] @ cost)[:, 0] - _PRIOR
-    best = belief.argmax(axis=1)[:, None]
-    share = np.exp(belief - np.take_along_axis(belief, best, axis=1))
-    shift = np.take_along_axis(tried, best, axis=1)
+    likeliest = np.arange(len(belief)), belief.argmax(axis=1)
+    share = np.exp(belief - belief[likeliest][:, None])
+    shift = tried[likeliest][:, None]
     near = np.abs(tried - shift) < np.maximum(SAME, 1.5 * _STEP * distance)[:, None]
-    mass = (share * near).sum(axis=1) / share.sum(axis=1)
+    mass = np.einsum("nj,nj->n", share, near) / share.sum(axis=1)
     return shift[:, 0].astype(np.float64), mass.astype(np.float64)

@@ -39,8 +39,14 @@ def distinct(points: Array, side: Array, order: Sequence[int], same: float) -> d
     Of doubles the first in `order` stays. They lie closer than `same` times the longer side (N,) of
     their box, on the mean over their joints.
     """
+    middle = points.mean(axis=1)
+    middle = middle[:, 0] + 1j * middle[:, 1]
+    near_by = np.abs(middle[:, None] - middle) < same * side[:, None]
+    if np.count_nonzero(near_by) <= np.count_nonzero(near_by.diagonal()):
+        # Nobody's middle is near another's, and their joints are further apart on the mean.
+        return {k: [k] for k in sorted(order)}
     between = points[:, None] - points[None]
-    apart = np.sqrt((between * between).sum(axis=3)).mean(axis=2).tolist()
+    apart = np.sqrt(np.einsum("ijkd,ijkd->ijk", between, between)).mean(axis=2).tolist()
     kept: dict[int, list[int]] = {}
     for k in order:
         near = min(kept, key=apart[k].__getitem__, default=None)

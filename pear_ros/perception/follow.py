@@ -20,12 +20,12 @@ TRUST = 0.8
 
 def body_boxes(keypoints: FloatArray, scores: Sequence[float]) -> list[Box]:
     """The boxes of N people from their projected key points (N, J, 2), pixels."""
-    low, high = keypoints.min(axis=1), keypoints.max(axis=1)
+    across = keypoints.transpose(0, 2, 1)
+    low, high = across.min(axis=2), across.max(axis=2)
     middle, half = 0.5 * (low + high), 0.5 * KEYPOINT_MARGIN * (high - low)
     rows = np.concatenate([middle - half, middle + half], axis=1).tolist()
     return [
-        Box(x0, y0, x1, y1, score)
-        for (x0, y0, x1, y1), score in zip(rows, scores, strict=True)
+        Box(x0, y0, x1, y1, score) for (x0, y0, x1, y1), score in zip(rows, scores, strict=True)
     ]
 
 

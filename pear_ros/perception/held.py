@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pear_ros.perception import metric
+from pear_ros.perception.frozen import altered
 from pear_ros.types import Box, Crop, Human, HumanFrame, Reference, TrackState
 
 FADE = 0.5
@@ -41,7 +41,7 @@ def held(last: Human, seconds: float, box: Box, before: HumanFrame, now: HumanFr
     keypoints = last.keypoints + np.array([dx, dy], np.float32)
     inside = ((keypoints >= -0.5) & (keypoints <= (now.width - 0.5, now.height - 0.5))).all(axis=1)
     confidence = last.joint_confidence * (math.exp(-seconds / FADE) * inside)
-    return replace(
+    return altered(
         last,
         state=TrackState.PREDICTED,
         box=Box(last.box.x0 + dx, last.box.y0 + dy, last.box.x1 + dx, last.box.y1 + dy, box.score),

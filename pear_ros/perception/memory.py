@@ -111,13 +111,14 @@ def none() -> Sights:
 
 def spans(body: Array) -> Array:
     """Boxes (N, 4) around body joints (N, 22, 2)."""
-    return np.concatenate([body.min(axis=1), body.max(axis=1)], axis=1)
+    across = body.transpose(0, 2, 1)
+    return np.concatenate([across.min(axis=2), across.max(axis=2)], axis=1)
 
 
 def clear_of_others(rows: Array) -> NDArray[np.bool_]:
     """Which of the boxes (N, 4) lie less than COVERED of their area inside any other."""
     common = boxes.intersection(rows, rows)
-    np.fill_diagonal(common, 0.0)
+    common.reshape(-1)[:: len(common) + 1] = 0.0
     area = np.maximum(boxes.area(rows), 1e-9)
     return np.asarray(common.max(axis=1, initial=0.0) < COVERED * area)
 
@@ -162,37 +163,35 @@ def picked(sights: Sights, chosen: Sequence[int]) -> Sights:
 
 def misfit(
     memories: Sequence[Memory], points: Array, others: Array, age: Array,
-    followed: NDArray[np.bool_], sights: Sights,
+    followed: NDArray[np.bool_], sights: Sights, alone: NDArray[np.bool_] | None = None,
 ) -> tuple[Array, Array]:  # fmt: skip
     """Misfits (N, M) of N memories and M sights: of place and pose, and of looks.
 
     Together about 2 for one and the same person.
 
     points, others (N, 22, 2): where the body joints should be now, after age (N,) seconds, or might
-    be as well. followed (N,):
-    people of whom the picture before was sure; half a view of them may have wrong colours.
+    be as well (the same array, if nowhere else). followed (N,): people of whom the picture before
+    was sure; half a view of them may have wrong colours. alone (M,): sights that no other covers,
+    where they are known already.
     """
     if not memories or not len(sights):
         nothing = np.zeros((len(memories), len(sights)))
         return nothing, nothing
+    alone = clear_of_others(spans(sights.keypoints)) if alone is None else alone
     age = age[:, None]
     side = np.array([m.side for m in memories])[:, None]
-    apart = (
-        np.minimum(
-            _mean_distance(points, sights.keypoints), _mean_distance(others, sights.keypoints)
-        )
-        / side
-    )
-    place = apart / (0.06 + np.minimum(0.5 * age, 0.4))
-    pose = _mean_distance(np.stack([m.pose for m in memories]), sights.pose)
+    apart = _mean_distance(points, sights.keypoints)
+    if others is not points:
+        apart = np.minimum(apart, _mean_distance(others, sights.keypoints))
+    place = apart / side / (0.06 + np.minimum(0.5 * age, 0.4))
+    pose = _mean_distance(np.array([m.pose for m in memories]), sights.pose)
     pose = pose / (0.08 + np.minimum(0.4 * age, 0.15))
     far = np.array([m.far for m in memories])[:, None] - sights.far
     far = far / (0.15 + np.minimum(0.3 * age, 0.2))
-    shape = np.stack([m.shape for m in memories])[:, None] - sights.shape
-    shape = np.sqrt((shape * shape).sum(axis=2)) / 0.8
-    colour = appearance.distances(np.stack([m.colour for m in memories]), sights.colour)
-    colour = np.nan_to_num(colour, nan=0.25) / 0.2
-    alone = clear_of_others(spans(sights.keypoints))
+    shape = np.array([m.shape for m in memories])[:, None] - sights.shape
+    shape = np.sqrt(np.einsum("nmi,nmi->nm", shape, shape)) / 0.8
+    unlike = appearance.distances(np.array([m.colour for m in memories]), sights.colour)
+    colour = np.where(np.isnan(unlike), 0.25, unlike) / 0.2
     lasting = np.where(followed[:, None] & ~alone, UNCLEAR, 1.0)
     known = np.array([m.known > 0 for m in memories])[:, None]
     # Half a view of a body has a shape of its own.
@@ -208,5 +207,11 @@ def misfit(
 
 def _mean_distance(a: Array, b: Array) -> Array:
     """(N, M) mean distances of points (N, J, D) and (M, J, D)."""
-    apart = a[:, None] - b[None]
-    return np.asarray(np.sqrt(np.einsum("nmjd,nmjd->nmj", apart, apart)).mean(axis=2))
+    squares = np.zeros((len(a), len(b), a.shape[1]))
+    # One coordinate after the other: sums over an axis of two or three are slow.
+    for i in range(a.shape[2]):
+        away = a[:, None, :, i] - b[:, :, i]
+        away *= away
+        squares += away
+    mean: Array = np.sqrt(squares, out=squares) @ np.full(a.shape[1], 1.0 / a.shape[1])
+    return mean

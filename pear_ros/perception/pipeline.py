@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from pear_ros.perception import crop, held, memory, metric, place, smooth, track
 from pear_ros.perception.detect import Confirming, Detector, policy_of
+from pear_ros.perception.frozen import altered, persons
 from pear_ros.problems import PearError, Problems
 from pear_ros.types import (
     Box,
@@ -79,9 +80,7 @@ class Pipeline:
         self._seen: dict[int, _Seen] = {}
         self._smoother = smooth.Smoother(self.engine, self.smoothing) if self.smoothing else None
 
-    def retune(
-        self, options: track.TrackerOptions, smoothing: smooth.SmoothOptions | None
-    ) -> None:
+    def retune(self, options: track.TrackerOptions, smoothing: smooth.SmoothOptions | None) -> None:
         """Other options from the next frame on; nobody is forgotten."""
         self.options = self._tracker.options = options
         self.smoothing = smoothing
@@ -117,13 +116,16 @@ class Pipeline:
         output = self.engine.regress(frame.image, crops) if crops else None
         regressed = clock()
         humans: tuple[Human, ...] = ()
+        together: Parameters | None = None
         if output is None:
             self._tracker.nobody()
         else:
-            humans = self._people(frame, output, crops, intrinsics, calibrated)
+            humans, together = self._people(frame, output, crops, intrinsics, calibrated)
         placed = clock()
         if self._smoother is not None:
-            humans = self._smoother.smooth(frame.stamp, humans, intrinsics, frame.reference)
+            humans = self._smoother.smooth(
+                frame.stamp, humans, intrinsics, frame.reference, together
+            )
         times = StageTimes(
             detect=detected - began,
             track=began - start + tracked - detected,
@@ -195,8 +197,8 @@ class Pipeline:
         crops: list[Crop],
         intrinsics: Intrinsics,
         calibrated: bool,
-    ) -> tuple[Human, ...]:
-        """Asks the tracker who they are and places everybody."""
+    ) -> tuple[tuple[Human, ...], Parameters | None]:
+        """Asks the tracker who they are and places everybody; their parameters come also in one."""
         if len(output) != len(crops):
             raise PearError(
                 "engine lost people", expected=f"{len(crops)} people", found=str(len(output))
@@ -208,10 +210,11 @@ class Pipeline:
         found = self._tracker.identify(sights, keypoints, width, height)
         known = [i for i, track_id in enumerate(found) if track_id is not None]
         if not known:
-            return ()
+            return (), None
         tracks = [self._tracker.track(track_id) for track_id in found if track_id is not None]
-        output, crops = _some(output, crops, known)
-        keypoints = keypoints[known]
+        if len(known) < len(found):
+            output, crops = _some(output, crops, known)
+            keypoints = keypoints[known]
         scores = np.array([t.box.score for t in tracks], dtype=np.float32)
         confidence = joint_confidence(output.keypoints, keypoints, scores, width, height)
         with np.errstate(all="ignore"):
@@ -221,34 +224,35 @@ class Pipeline:
             )  # fmt: skip
         placement = placed.placement
         joints = placed.joints + placement.transl[:, None]
-        humans: list[Human] = []
-        for i, person in enumerate(tracks):
-            raw = placed.raw.person(i)
-            parameters = raw if placed.parameters is placed.raw else placed.parameters.person(i)
-            humans.append(
-                Human(
-                    track_id=person.id,
-                    state=person.state,
-                    box=person.box,
-                    crop=crops[i],
-                    parameters=parameters,
-                    raw_parameters=raw,
-                    camera=output.camera[i],
-                    transl=placement.transl[i],
-                    joints=joints[i],
-                    keypoints=keypoints[i],
-                    joint_confidence=confidence[i],
-                    scale=placement.scale[i],
-                    depth_sigma=float(placement.depth_sigma[i]),
-                )
+        raw = persons(placed.raw)
+        parameters = raw if placed.parameters is placed.raw else persons(placed.parameters)
+        humans = tuple(
+            Human(
+                track_id=person.id,
+                state=person.state,
+                box=person.box,
+                crop=crops[i],
+                parameters=parameters[i],
+                raw_parameters=raw[i],
+                camera=output.camera[i],
+                transl=placement.transl[i],
+                joints=joints[i],
+                keypoints=keypoints[i],
+                joint_confidence=confidence[i],
+                scale=placement.scale[i],
+                depth_sigma=float(placement.depth_sigma[i]),
             )
-        return tuple(humans)
+            for i, person in enumerate(tracks)
+        )
+        return humans, placed.parameters
 
     def _finite(
         self, frame: Frame, output: RegressorOutput, crops: list[Crop]
     ) -> tuple[RegressorOutput, list[Crop]]:
         """Without those of whom the engine knows nothing; these are counted, their people end."""
         parts = (output.joints, output.keypoints, output.camera)
+        if all(bool(np.isfinite(part).all()) for part in parts):
+            return output, crops
         whole = [all(bool(np.isfinite(part[i]).all()) for part in parts) for i in range(len(crops))]
         broken = [i for i, ok in enumerate(whole) if not ok]
         for i in broken:
@@ -275,7 +279,7 @@ class Pipeline:
                 seconds = (result.stamp - last.frame.stamp) * 1e-9
                 humans.append(held.held(last.human, seconds, person.box, last.frame, result))
         self._seen = remembered
-        return replace(result, humans=tuple(humans))
+        return altered(result, humans=tuple(humans))
 
 
 @dataclass(frozen=True)
@@ -313,8 +317,12 @@ def joint_confidence(
     in_crop: FloatArray, pixels: FloatArray, scores: FloatArray, width: int, height: int
 ) -> FloatArray:
     """Confidence (N, J): the score (N,), or 0 outside the crop's [0, 1] or the picture."""
-    inside = ((in_crop >= 0.0) & (in_crop <= 1.0)).all(axis=-1)
-    inside &= ((pixels >= -0.5) & (pixels <= (width - 0.5, height - 0.5))).all(axis=-1)
+    # One coordinate after the other: a reduction over an axis of two is slow.
+    u, v, x, y = in_crop[..., 0], in_crop[..., 1], pixels[..., 0], pixels[..., 1]
+    inside = (u >= 0.0) & (u <= 1.0)
+    for values, low, high in ((v, 0.0, 1.0), (x, -0.5, width - 0.5), (y, -0.5, height - 0.5)):
+        inside &= values >= low
+        inside &= values <= high
     return np.asarray(inside * scores[:, None], dtype=np.float32)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,12 +25,13 @@ def width(names: Sequence[str]) -> int:
 
 
 _SHAPES = (
-    (TURNS, 4), (TURNS, 3), (TURNS, 4),
-    (1, 3), (1, 3), (1, 3),
-    (width(FACE), 1), (width(FACE), 1), (width(FACE), 1),
+    (4, TURNS), (3, TURNS), (4, TURNS),
+    (3, 1), (3, 1), (3, 1),
+    (1, width(FACE)), (1, width(FACE)), (1, width(FACE)),
     (width(SHAPE),), (), (),
 )  # fmt: skip
-"""Of value, velocity and measurement of pose, place and face; of mean, weight and spread of shape."""
+"""Of value, velocity and measurement of pose, place and face, components in rows (see
+`adaptive.turned`); of mean, weight and spread of shape."""
 _ENDS = np.cumsum([int(np.prod(shape)) for shape in _SHAPES]).tolist()
 MOVING = slice(0, _ENDS[8])
 """Columns of everything that moves; behind them is what stays."""
@@ -44,26 +46,27 @@ class Remembered:
     rows: Array
 
     def part(self, i: int) -> Array:
-        """Columns of one entry of `_SHAPES`, as a view (N, ...)."""
+        """Columns of one entry of `_SHAPES`, as a view (N, ...); of motions with components last."""
         start = _ENDS[i - 1] if i else 0
-        return self.rows[:, start : _ENDS[i]].reshape(len(self.rows), *_SHAPES[i])
+        part = self.rows[:, start : _ENDS[i]].reshape(len(self.rows), *_SHAPES[i])
+        return part.swapaxes(1, 2) if part.ndim == 3 else part
 
-    @property
+    @cached_property
     def pose(self) -> Motion:
         """Quaternions (N, 55, 4)."""
         return Motion(self.part(0), self.part(1), self.part(2))
 
-    @property
+    @cached_property
     def place(self) -> Motion:
         """Points (N, 1, 3)."""
         return Motion(self.part(3), self.part(4), self.part(5))
 
-    @property
+    @cached_property
     def face(self) -> Motion:
         """Coefficients (N, F, 1)."""
         return Motion(self.part(6), self.part(7), self.part(8))
 
-    @property
+    @cached_property
     def shape(self) -> Running:
         return Running(self.part(9), self.part(10), self.part(11))
 
@@ -86,9 +89,11 @@ def remembered(
     """All tracks of a frame at its stamp."""
     count = len(ids)
     parts = [
-        *(getattr(motion, name) for motion in (pose, place, face)
-          for name in ("value", "velocity", "measured")),
-        shape.mean, shape.weight, shape.spread,
-    ]  # fmt: skip
-    rows = np.concatenate([part.reshape(count, -1) for part in parts], axis=1)
+        part.swapaxes(1, 2).reshape(count, -1)
+        for motion in (pose, place, face)
+        for part in (motion.value, motion.velocity, motion.measured)
+    ]
+    rows = np.concatenate(
+        [*parts, shape.mean, shape.weight[:, None], shape.spread[:, None]], axis=1
+    )
     return Remembered(ids, np.full(count, stamp, np.int64), rows)

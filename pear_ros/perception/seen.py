@@ -12,7 +12,7 @@ from pear_core import anatomy
 from pear_ros import so3
 from pear_ros.perception.adaptive import Array
 from pear_ros.perception.remembered import FACE, SHAPE, width
-from pear_ros.types import Human, Reference, ScaleSource, TrackState
+from pear_ros.types import Human, Parameters, Reference, ScaleSource, TrackState
 
 
 def _moved() -> NDArray[np.int64]:
@@ -25,6 +25,7 @@ def _moved() -> NDArray[np.int64]:
 
 _MOVED = _moved()
 _SMALL = ("jaw_pose", "eye_pose")
+_NUMBERS = (*FACE, *SHAPE, *_SMALL)
 _CUTS = (width(FACE), width(FACE) + width(SHAPE))
 
 
@@ -50,33 +51,48 @@ class Seen:
     shown: NDArray[np.bool_]
 
 
-def seen_of(humans: Sequence[Human], reference: Reference | None) -> Seen:
-    """N >= 1 people; reference: the frame to filter in, None for the optical one."""
-    count, people = len(humans), [human.parameters for human in humans]
-    # One call for all people and fields, because its cost is in the number of calls.
-    numbers = np.concatenate(
-        [getattr(p, name)[0] for p in people for name in (*FACE, *SHAPE, *_SMALL)]
-    )
-    numbers = numbers.reshape(count, -1).astype(np.float64)
-    face, shape, small = np.split(numbers, _CUTS, axis=1)
-    rotations = np.array([p.rotations[0] for p in people], np.float64)
+def seen_of(
+    humans: Sequence[Human], reference: Reference | None, together: Parameters | None = None
+) -> Seen:
+    """N >= 1 people; reference: the frame to filter in, None for the optical one. together: the
+    parameters of all of them, where they are at hand as they came, all in one.
+    """
+    count = len(humans)
+    if together is None:
+        people = [human.parameters for human in humans]
+        # One call for all people and fields, because its cost is in the number of calls.
+        numbers = np.concatenate([getattr(p, name)[0] for p in people for name in _NUMBERS])
+        numbers = numbers.reshape(count, -1).astype(np.float64)
+        rotations = np.array([p.rotations[0] for p in people], np.float64)
+    else:
+        columns = [getattr(together, name) for name in _NUMBERS]
+        numbers = np.concatenate(columns, axis=1, dtype=np.float64)
+        rotations = together.rotations.astype(np.float64)
+    face, shape, small = (
+        numbers[:, : _CUTS[0]], numbers[:, _CUTS[0] : _CUTS[1]], numbers[:, _CUTS[1] :]
+    )  # fmt: skip
     place = np.array([human.transl for human in humans], np.float64)
     origin = np.zeros(3)
     if reference is not None:
         rotations[:, 0] = reference.rotation @ rotations[:, 0]
         place = place @ reference.rotation.T + reference.translation
         origin = reference.translation
-    turns = so3.exponential(small.reshape(count, 3, 3))
+    # Components in rows, as the filters work on them.
+    pose = np.empty((count, 4, rotations.shape[1] + 3)).transpose(0, 2, 1)
+    pose[:, :-3] = so3.quaternion(rotations)
+    pose[:, -3:] = so3.exponential(small.reshape(count, 3, 3))
     confidence = np.array([human.joint_confidence for human in humans])
     sight = place - origin
     distance = np.sqrt(np.einsum("ni,ni->n", sight, sight))
-    sight[[human.scale is ScaleSource.DEPTH for human in humans]] = 0.0
+    measured = [i for i, human in enumerate(humans) if human.scale is ScaleSource.DEPTH]
+    if measured:
+        sight[measured] = 0.0
     return Seen(
-        pose=np.concatenate([so3.quaternion(rotations), turns], axis=1),
+        pose=pose,
         place=place[:, None],
         face=face[..., None],
         shape=shape,
-        confidence=confidence.mean(axis=1, dtype=np.float64),
+        confidence=np.add.reduce(confidence, axis=1, dtype=np.float64) / confidence.shape[1],
         sight=sight[:, None],
         distance=distance,
         found=np.array([human.state is not TrackState.PREDICTED for human in humans], np.float64),

@@ -7,8 +7,8 @@ may vary. What was regressed stays in `Human.raw_parameters` and `raw_transl`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from functools import lru_cache
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
 from typing import Protocol
 
 import numpy as np
@@ -17,6 +17,7 @@ from pear_core import anatomy, layout
 from pear_ros import so3
 from pear_ros.perception import adaptive, running
 from pear_ros.perception.adaptive import Array, Motion, Tuning
+from pear_ros.perception.frozen import altered, persons
 from pear_ros.perception.remembered import (
     FACE,
     MOVING,
@@ -70,23 +71,23 @@ class SmoothOptions:
     face: float = 3.0
     memory: float = 10.0
 
-    @property
+    @cached_property
     def pose(self) -> Tuning:
         return Tuning(self.cutoff, self.response, self.velocity_cutoff, self.lead)
 
-    @property
+    @cached_property
     def across(self) -> Tuning:
         """Of a place, across the line of sight: the picture shows it well (Hz per m/s)."""
         return Tuning(4 / 3 * self.cutoff, 5 * self.response, self.velocity_cutoff, self.lead)
 
-    @property
+    @cached_property
     def along(self) -> Tuning:
         """Of a place, along the line of sight: distance is the noisiest thing there is. Its speed
         counts in distances per second.
         """
         return Tuning(0.4 * self.cutoff, 3 * self.response, self.velocity_cutoff, self.lead)
 
-    @property
+    @cached_property
     def expression(self) -> Tuning:
         """Of coefficients without a unit, which change by about one in a tenth of a second."""
         return Tuning(
@@ -117,15 +118,17 @@ class Smoother:
         humans: tuple[Human, ...],
         intrinsics: Intrinsics,
         reference: Reference | None,
+        together: Parameters | None = None,
     ) -> tuple[Human, ...]:
         """The people of one frame, filtered; stamp in nanoseconds.
 
-        Joints are recomputed for the filtered pose, key points are their projection.
+        together: the parameters of all of them in one, where they are at hand. Joints are recomputed
+        for the filtered pose, key points are their projection.
         """
         if not humans:
             return ()
         self._change_frame(reference)
-        seen = seen_of(humans, reference)
+        seen = seen_of(humans, reference, together)
         ids = tuple(human.track_id for human in humans)
         old = self._memory
         now = _begun(ids, stamp, seen) if old is None else self._continued(old, ids, stamp, seen)
@@ -148,11 +151,11 @@ class Smoother:
                         old.rows[row[track_id]],
                         old.stamps[row[track_id]],
                     )
-        since = np.asarray((stamp - before.stamps) * 1e-9, np.float64)
+        since = (stamp - before.stamps) * 1e-9
         lasting = known & (since >= 0.0) & (since <= RESTART)
         seconds = np.where(lasting, np.maximum(since, TICK), FIRST)
         options = self.options
-        found = np.where(seen.found > 0, 1.0, GUESSED)[:, None]
+        found = GUESSED + (1.0 - GUESSED) * seen.found[:, None]
         shown = np.where(seen.shown, found, GUESSED) * _factors(options)
         place = adaptive.moved_along(
             before.place, seen.place, seconds, options.across, options.along, seen.sight,
@@ -201,19 +204,22 @@ class Smoother:
         motion = now.place
         place, velocity = motion.value[:, 0], motion.velocity[:, 0]
         turns = now.pose.value
-        pose = so3.from_quaternion(turns[:, : layout.NUM_ROTATIONS])
+        rows = turns.transpose(0, 2, 1)
+        pose = so3.matrix_rows(rows[:, :, : layout.NUM_ROTATIONS])
         if reference is not None:
             place = (place - reference.translation) @ reference.rotation
             velocity = velocity @ reference.rotation
-            pose[:, 0] = reference.rotation.T @ pose[:, 0]
+            root = pose[:, :, 0].reshape(-1, 3, 3)
+            pose[:, :, 0] = (reference.rotation.T @ root).reshape(-1, 9)
         parameters = _parameters(pose, so3.logarithm(turns[:, layout.NUM_ROTATIONS :]), now)
         transl, velocity = place.astype(np.float32), velocity.astype(np.float32)
         joints = self._engine.joints(parameters) + transl[:, None]
         keypoints = _projected(joints, intrinsics)
+        people = persons(parameters)
         return tuple(
-            replace(
+            altered(
                 human,
-                parameters=parameters.person(i),
+                parameters=people[i],
                 transl=transl[i],
                 raw_transl=human.transl,
                 joints=joints[i],
@@ -250,6 +256,8 @@ def _kept(old: Remembered, now: Remembered, stamp: int) -> Remembered:
 def _without_jumps(before: Motion, after: Motion, seconds: Array, distance: Array) -> Motion:
     """Places that jumped begin anew where they were measured."""
     step = after.measured - before.measured
+    if np.abs(step).max(initial=0.0) < 0.5 * JUMP_METRES:
+        return after
     way = np.sqrt(np.einsum("nij,nij->n", step, step))
     jumped = way > JUMP_METRES + JUMP_SPEED * seconds + JUMP_SHARE * distance
     if not jumped.any():
@@ -266,7 +274,7 @@ def _carried(memory: Remembered, turn: Array, shift: Array) -> Remembered:
     """The memory seen from another frame: points times turn plus shift. Velocities of rotations are
     in body axes and stay.
     """
-    carried = replace(memory, rows=memory.rows.copy())
+    carried = Remembered(memory.ids, memory.stamps, memory.rows.copy())
     q = so3.quaternion(turn)
     for values in (carried.pose.value, carried.pose.measured):
         values[:, 0] = so3.multiply(q, values[:, 0])
@@ -289,8 +297,8 @@ def _factors(options: SmoothOptions) -> Array:
 
 
 def _parameters(pose: Array, turns: Array, now: Remembered) -> Parameters:
-    """Filtered parameters; pose (N, 52, 3, 3) in the optical frame, turns (N, 3, 3) axis-angles of
-    jaw and eyes.
+    """Filtered parameters; pose (N, 9, 52) in the optical frame, turns (N, 3, 3) axis-angles of jaw
+    and eyes.
     """
     count = len(pose)
     values: dict[str, FloatArray] = {}
@@ -302,7 +310,7 @@ def _parameters(pose: Array, turns: Array, now: Remembered) -> Parameters:
             start = stop
     small = turns.astype(np.float32)
     return Parameters(
-        rotations=pose.astype(np.float32),
+        rotations=pose.transpose(0, 2, 1).astype(np.float32, order="C").reshape(count, -1, 3, 3),
         jaw_pose=small[:, 0],
         eye_pose=small[:, 1:].reshape(count, 6),
         **values,

@@ -10,7 +10,6 @@ returns depends only on the calls made before, and time is the stamps of the fra
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +17,7 @@ from numpy.typing import NDArray
 from pear_core.anatomy import BODY_JOINTS
 from pear_ros.perception import boxes, claims, doubles, follow, memory
 from pear_ros.perception.associate import assign
+from pear_ros.perception.frozen import altered
 from pear_ros.perception.memory import Sights
 from pear_ros.perception.tracks import Look, Place, Track, TrackerOptions
 from pear_ros.perception.trail import SPAN, Point, Trail, centre
@@ -117,7 +117,7 @@ class Tracker:
             answers, boxes.as_rows([t.box for t in self.tracks]), self.options.agree
         )
         self.tracks = tuple(
-            self._missed(t) if box is None else replace(t, denied=False)
+            self._missed(t) if box is None else altered(t, denied=False)
             for t, box in zip(self.tracks, answers, strict=True)
         )
         self._set([
@@ -134,7 +134,7 @@ class Tracker:
         pairs = dict(assign(1.0 - overlaps, 1.0 - self.options.match + 1e-9))
         merged = overlaps.max(axis=1, initial=0.0) >= MERGED
         self.tracks = tuple(
-            replace(t, denied=False) if i in pairs or (merged[i] and t.proven) else self._missed(t)
+            altered(t, denied=False) if i in pairs or (merged[i] and t.proven) else self._missed(t)
             for i, t in enumerate(self.tracks)
         )
         places = [
@@ -191,7 +191,7 @@ class Tracker:
         rest = [t for t in self.tracks if t.id not in seen]
         order = {t.id: i for i, t in enumerate(self.tracks)}
         after += [
-            replace(self._doubted(t, self._stamp), hidden=True, state=TrackState.PREDICTED)
+            altered(self._doubted(t, self._stamp), hidden=True, state=TrackState.PREDICTED)
             for t in rest
         ]
         self.tracks = tuple(sorted(after, key=lambda t: order.get(t.id, t.id + len(order))))
@@ -250,21 +250,21 @@ class Tracker:
             # stands in front.
             x, y = claims.way(track, self._stamp)
             box = _scored(follow.shifted(track.anchor, x, y), track.box.score)
-            return replace(self._doubted(track, self._before), hidden=True, box=box)
+            return altered(self._doubted(track, self._before), hidden=True, box=box)
         if track.body is None:
             return track
         body = track.body if track.surround is None else track.surround.around(track.body)
         seconds = (self._stamp - track.seen_at) * 1e-9
         box = follow.moved(body, track.trail.velocity, seconds)
-        return replace(track, box=_scored(box, track.box.score))
+        return altered(track, box=_scored(box, track.box.score))
 
     def _missed(self, track: Track) -> Track:
         """The track after the detector found nobody there."""
-        return replace(self._doubted(track, self._stamp), denied=True)
+        return altered(self._doubted(track, self._stamp), denied=True)
 
     def _doubted(self, track: Track, stamp: int) -> Track:
         """The track, whose person a picture did not show at a stamp."""
-        return track if track.doubted_at is not None else replace(track, doubted_at=stamp)
+        return track if track.doubted_at is not None else altered(track, doubted_at=stamp)
 
     def _distinct(self, sights: Sights, inside: Sequence[bool]) -> dict[int, list[int]]:
         """Bodies that show different people, with their doubles; the better founded ones stay."""
@@ -381,7 +381,7 @@ class Tracker:
     def _end(self, ended: Sequence[Track]) -> None:
         ids = {t.id for t in ended}
         self.tracks = tuple(t for t in self.tracks if t.id not in ids)
-        self.lost += tuple(replace(t, state=TrackState.LOST) for t in ended)
+        self.lost += tuple(altered(t, state=TrackState.LOST) for t in ended)
         if ended:
             self._ended_at = self._stamp
 
@@ -397,4 +397,4 @@ def _between(track: Track, found: Box, stamp: int, end: Point) -> Trail:
 
 def _scored(box: Box, score: float) -> Box:
     """A box with another score."""
-    return box if box.score == score else replace(box, score=score)
+    return box if box.score == score else altered(box, score=score)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import cached_property
 
 from pear_ros.types import Box
 
@@ -35,11 +36,9 @@ class Trail:
             return Trail.begun(stamp, point)
         if gap > SPAN * 1e9:
             return Trail((self.stamps[-1], stamp), (self.points[-1], point))
-        first = next(
-            i
-            for i, s in enumerate((*self.stamps, stamp))
-            if stamp - s <= SPAN * 1e9 and i > len(self.stamps) - LENGTH
-        )
+        first = max(0, len(self.stamps) - LENGTH + 1)
+        while stamp - self.stamps[first] > SPAN * 1e9:
+            first += 1
         return Trail((*self.stamps[first:], stamp), (*self.points[first:], point))
 
     def corrected(self, stamp: int, point: Point) -> Trail:
@@ -56,18 +55,22 @@ class Trail:
         vx, vy = self.velocity
         return self.points[-1][0] + vx * way, self.points[-1][1] + vy * way
 
-    @property
+    @cached_property
     def velocity(self) -> Point:
         """Slope of the line through the places (least squares), pixels per second."""
         count = len(self.stamps)
         if count < 2:
             return 0.0, 0.0
-        times = [(s - self.stamps[-1]) * 1e-9 for s in self.stamps]
+        last = self.stamps[-1]
+        times = [(s - last) * 1e-9 for s in self.stamps]
         mean = sum(times) / count
-        spread = sum((t - mean) ** 2 for t in times)
-        x = sum((t - mean) * p[0] for t, p in zip(times, self.points, strict=True))
-        y = sum((t - mean) * p[1] for t, p in zip(times, self.points, strict=True))
-        return x / spread, y / spread
+        spread = vx = vy = 0.0
+        for time, (x, y) in zip(times, self.points, strict=True):
+            away = time - mean
+            spread += away * away
+            vx += away * x
+            vy += away * y
+        return vx / spread, vy / spread
 
 
 def centre(box: Box) -> Point:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -21,6 +22,7 @@ def tool(monkeypatch: pytest.MonkeyPatch) -> Any:
     monkeypatch.setitem(sys.modules, "pear.msg", ModuleType("pear.msg"))
     monkeypatch.setattr(ros_here.shutil, "which", lambda name: f"/bin/{name}")
     monkeypatch.setenv("ROS_DISTRO", "jazzy")
+    monkeypatch.setenv("AMENT_PREFIX_PATH", "/opt/ros/jazzy")
     monkeypatch.setenv("ROS_DOMAIN_ID", "17")
     return ros_here
 
@@ -49,3 +51,23 @@ def test_what_is_missing(
         monkeypatch.setitem(sys.modules, lost, None)
     assert tool.main() == 2
     assert words in capsys.readouterr().err
+
+
+def test_a_workspace_that_is_older_than_this_folder(
+    tool: Any, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    source, share = tmp_path / "source", tmp_path / "install" / "share" / "pear"
+    for root in (source, share):
+        for name in ("models/body/mesh.onnx", "msg/Human.msg"):
+            (root / name).parent.mkdir(parents=True)
+            (root / name).write_text("seven b")
+    monkeypatch.setattr(tool, "ROOT", source)
+    monkeypatch.setenv("AMENT_PREFIX_PATH", f"{tmp_path / 'other'}:{tmp_path / 'install'}")
+    assert tool.main() == 0
+    (source / "models/body/selftest.npz").touch()
+    assert tool.main() == 2
+    told = capsys.readouterr().err
+    assert f"pear in {share} is older than models/body/selftest.npz" in told
+    (share / "models/body/selftest.npz").touch()
+    (share / "msg/Human.msg").write_text("other, longer")
+    assert tool.main() == 2 and "older than msg/Human.msg" in capsys.readouterr().err

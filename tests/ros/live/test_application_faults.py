@@ -142,6 +142,27 @@ def test_broken_pictures_are_counted_and_life_goes_on(
     until(lambda: any(level is Level.WARN for level, _ in memory_graph.logged))
 
 
+def test_a_first_picture_that_takes_long_is_no_fault(
+    start: Any, camera: Camera, memory_graph: Any, made_up_engine: Any
+) -> None:
+    made_up_engine.seconds = 1.0
+    start()
+    camera.shoot()
+    until(lambda: made_up_engine.calls == 1)
+    status = diagnosed(memory_graph)
+    assert status.level == 1 and status.message == "the first picture on /image is in work"
+
+
+def test_pictures_that_cannot_be_read_are_told_with_the_reason(
+    start: Any, camera: Camera, memory_graph: Any
+) -> None:
+    start()
+    camera.shoot(data=image(PIXELS, START + MS, FRAME, "rgb24"))
+    until(lambda: diagnosed(memory_graph).level == 2)
+    message = diagnosed(memory_graph).message
+    assert "/image, none can be used: " in message and "rgb24" in message
+
+
 def test_the_type_of_the_picture_follows_its_publisher(
     start: Any, camera: Camera, memory_graph: Any
 ) -> None:
@@ -255,6 +276,18 @@ def test_a_companion_that_never_comes_makes_the_verdict_a_warning(
     assert application.problems.counts["depth"] == 1
     # The verdict is about now: what is over is not told for ever.
     until(lambda: "depth" not in diagnosed(memory_graph).message)
+
+
+def test_the_newest_reason_of_a_kind_is_told(start: Any, camera: Camera, memory_graph: Any) -> None:
+    application = start()
+    camera.info()
+    camera.shoot()
+    memory_graph.wait("humans", 1)
+    for _ in range(20):
+        application.problems.add("depth", "/depth", 0, "too dark")
+    application.problems.add("depth", "/depth", 1, "too bright")
+    until(lambda: diagnosed(memory_graph).message == "depth: too bright")
+    assert [p.reason for p in application.problems.examples["depth"]] == ["too dark"] * 5
 
 
 def test_a_calibration_of_another_shape_is_no_calibration(

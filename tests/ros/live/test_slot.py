@@ -57,3 +57,19 @@ def test_every_arrival_is_told() -> None:
     slot.put(1)
     slot.put(2)
     assert len(times) == 2 and 0 < times[0] <= times[1]
+
+
+def test_who_puts_lets_a_waiting_taker_begin() -> None:
+    """And does not wait where nobody is waiting."""
+    slot: Newest[int] = Newest()
+    begun: list[int | None] = []
+    taker = threading.Thread(target=lambda: begun.append(slot.take(60.0)))
+    taker.start()
+    while slot._taker is None:
+        pass
+    slot.put(7)
+    assert slot.taken == 1
+    taker.join(10.0)
+    assert begun == [7]
+    slot.put(8)
+    assert slot.waiting

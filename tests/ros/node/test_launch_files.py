@@ -28,7 +28,7 @@ pytestmark = [
 ROOT = Path(__file__).parents[3]
 DEMO = ROOT / "models" / "demo" / "rendered.mcap"
 SECOND = 1_000_000_000
-PATIENCE = 90.0
+PATIENCE = 240.0
 """Seconds for an engine to load on a busy machine."""
 
 
@@ -60,7 +60,7 @@ class Launched:
     def interrupt(self) -> int:
         """Ctrl-C."""
         self.process.send_signal(signal.SIGINT)
-        return self.wait(40.0)
+        return self.wait(120.0)
 
     def kill(self) -> None:
         if self.process.poll() is None:
@@ -188,14 +188,21 @@ def test_pictures_depth_and_transforms_in_a_namespace(
         transforms.publish(TFMessage(transforms=[pose]))
         camera.shoot()
 
-    until(lambda: humans and humans[-1].humans and humans[-1].reference_frame, launched, shoot)
-    message = humans[-1]
+    def complete() -> list[Any]:
+        """Answers with all that belongs to the picture; on a busy machine depth may come too late."""
+        return [
+            message for message in humans
+            if message.humans and message.reference_frame
+            and message.humans[0].scale_source == ScaleSource.DEPTH
+        ]  # fmt: skip
+
+    until(complete, launched, shoot)
+    message = complete()[0]
     assert set(stamps_of(humans)) <= set(camera.stamps)
     assert message.header.frame_id == "front_optical" and message.calibrated
     assert message.reference_frame == "odom"
     np.testing.assert_allclose(message.reference_from_camera, [0, 0, 1.25, -0.5, 0.5, -0.5, 0.5])
     human = message.humans[0]
-    assert human.scale_source == ScaleSource.DEPTH
     # All the picture is 3 m away: the skin that is seen is, and the body's middle is behind it.
     assert 2.8 < human.transl[2] < 3.4 and human.depth_sigma < 0.3
 
@@ -225,8 +232,13 @@ def test_lifecycle_by_hand_with_compressed_pictures_and_detections(
     def to(state: str) -> str:
         words = ["ros2", "lifecycle", "set", "--no-daemon", "--spin-time", "2"]
         words += ["/mesh_recovery_node", state]
-        done = subprocess.run(words, capture_output=True, text=True, timeout=PATIENCE)
-        return done.stdout + done.stderr
+        end = time.monotonic() + PATIENCE
+        while True:
+            done = subprocess.run(words, capture_output=True, text=True, timeout=PATIENCE)
+            said = done.stdout + done.stderr
+            # Two seconds are too short to find anybody on a busy machine.
+            if "Node not found" not in said or time.monotonic() > end:
+                return said
 
     camera = Camera(peer, pictures, "front", "compressed")
     boxes = peer.offer("/front/boxes", Detection2DArray)
@@ -307,8 +319,9 @@ def test_two_cameras(launch: Any, peer: Any, pictures: list[Frame], shared: str)
 
 def test_a_bag_is_played_recorded_and_evaluated(launch: Any, tmp_path: Path) -> None:
     launched = launch(
-        "replay.launch.py", f"bag:={DEMO}", "out:=people", "truth:=/ground_truth/humans"
-    )
+        "replay.launch.py", f"bag:={DEMO}", "out:=people", "truth:=/ground_truth/humans",
+        "rate:=0.1",
+    )  # fmt: skip
     assert launched.wait() == 0
     ended_well(launched)
     answered, total, mpjpe, position = re.search(  # type: ignore[union-attr]
@@ -332,7 +345,7 @@ def stamps_in(bag: Path, topic: str) -> set[int]:
 
 
 def test_a_bag_without_truth_is_played_and_recorded(launch: Any, tmp_path: Path) -> None:
-    launched = launch("replay.launch.py", f"bag:={DEMO}", "out:=people", "rate:=2.0")
+    launched = launch("replay.launch.py", f"bag:={DEMO}", "out:=people", "rate:=0.1")
     assert launched.wait() == 0
     ended_well(launched)
     assert stamps_in(tmp_path / "people", "/humans")

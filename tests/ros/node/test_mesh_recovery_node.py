@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import threading
 import time
+import weakref
 from typing import Any
 
 import numpy as np
@@ -154,13 +155,13 @@ def test_wrong_pictures_are_counted_and_life_goes_on(
     unknown.encoding = "rgb32"
     short = picture(START + 2 * MS)
     short.data = short.data[:100]
-    for message in (wrong, unknown, short):
+    counts = node.application.problems.counts
+    for kind, message in (("step", wrong), ("encoding", unknown), ("truncated", short)):
         peer.publish("/image", message)
-        time.sleep(0.1)
+        peer.wait(lambda kind=kind: counts[kind] == 1, f"{kind} is not counted")
     stream(peer, picture, info, 10, START + 100 * MS)
     peer.wait(lambda: len(humans) > 0, "no people")
-    counts = node.application.problems.counts
-    assert counts["step"] == 1 and counts["encoding"] == 1 and counts["truncated"] == 1
+    assert counts["step"] == counts["encoding"] == counts["truncated"] == 1
 
 
 def test_clock_jumps(start: Any, peer: Any, picture: Any, info: Any) -> None:
@@ -238,6 +239,20 @@ def test_a_configuration_that_fails_says_why(start: Any, monkeypatch: pytest.Mon
     assert node.trigger_configure().name == "SUCCESS"
 
 
+def test_what_was_active_is_gone_with_deactivate(
+    start: Any, peer: Any, picture: Any, info: Any
+) -> None:
+    node = start()
+    humans = humans_of(peer)
+    stream(peer, picture, info, 5)
+    peer.wait(lambda: len(humans) > 0, "no people")
+    application = weakref.ref(node.application)
+    assert node.trigger_deactivate().name == "SUCCESS"
+    gc.collect()
+    # The executor has not woken up since; an engine that lives on here is not freed by cleanup.
+    assert application() is None
+
+
 def test_fifty_lives_without_a_leak(
     start: Any, peer: Any, picture: Any, info: Any, made_up_engine: Any
 ) -> None:
@@ -282,6 +297,30 @@ def test_services(start: Any, peer: Any, picture: Any, info: Any, tmp_path: Any)
     assert (
         answer.success and (tmp_path / answer.message.rsplit("/", 1)[1] / "people.json").is_file()
     )
+
+
+def test_a_namesake_is_warned_of(
+    start: Any, spinning: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import rclpy
+
+    def warnings() -> list[str]:
+        return [text for text in told if "also called /twin" in text]
+
+    told: list[str] = []
+    node = start(configured=False, arguments=("-r", "__node:=twin"))
+    monkeypatch.setattr(node.graph, "log", lambda level, text: told.append(text))
+    assert node.trigger_configure().name == node.trigger_activate().name == "SUCCESS"
+    assert not warnings()
+    spinning(rclpy.create_node("twin"))
+    spinning(rclpy.create_node("twin", namespace="/elsewhere"))
+    end = time.monotonic() + 30.0
+    while not node.graph.namesakes and time.monotonic() < end:
+        time.sleep(0.05)
+    assert node.graph.namesakes == 1
+    node.trigger_deactivate()
+    node.trigger_activate()
+    assert len(warnings()) == 1
 
 
 def test_remapping_and_namespace(start: Any, peer: Any, picture: Any, info: Any) -> None:

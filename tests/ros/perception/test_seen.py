@@ -85,3 +85,14 @@ def test_a_rotation_is_hidden_with_the_joint_that_it_moves(hidden: str, turn: in
     ends = [52] if hidden == "jaw" else [24] if hidden == "left_index3" else []
     ends = [10] if hidden == "left_foot" else ends
     assert sorted(np.flatnonzero(~seen.shown[0])) == sorted([turn, *ends])
+
+
+def test_people_at_hand_in_one_are_seen_alike() -> None:
+    people = [person(seed, (0.1 * seed, 0.0, 3.0)) for seed in (7, 8, 9)]
+    names = Parameters.__dataclass_fields__
+    together = Parameters(
+        **{n: np.concatenate([getattr(p.parameters, n) for p in people]) for n in names}
+    )
+    one_by_one, at_once = seen_of(people, None), seen_of(people, None, together)
+    for name in type(at_once).__dataclass_fields__:
+        np.testing.assert_array_equal(getattr(at_once, name), getattr(one_by_one, name))
