@@ -7,6 +7,7 @@ Apache-2.0) takes the place of the patch embedding instead and stays as it is in
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from dataclasses import dataclass
 
 import torch
@@ -65,7 +66,10 @@ class PretrainedStem(nn.Module):
     def features(self, strip: Tensor) -> Features:
         """What the encoder says, in float32 also under autocast: its thin layers need it."""
         square = F.pad(strip, (STRIP_MARGIN, CROP_SIZE - STRIP_MARGIN - STRIP_WIDTH, 0, 0))
-        with torch.autocast(square.device.type, enabled=False):
+        device = square.device.type
+        # Not entered for nothing: an exported graph would lose the names of its modules by it.
+        mixed = torch.is_autocast_enabled(device)
+        with torch.autocast(device, enabled=False) if mixed else nullcontext():
             fine, coarse, context = self.encoder(square)
         return Features(_cells(fine, _FINE_STRIDE), _cells(coarse, _COARSE_STRIDE), context)
 

@@ -79,3 +79,15 @@ def test_the_encoder_stays_in_float32_under_autocast(stem: PretrainedStem) -> No
             mixed = stem.features(strip)
     assert mixed.fine.dtype == torch.float32
     assert torch.equal(mixed.fine, plain.fine)
+
+
+def test_an_exported_stem_keeps_the_names_of_its_modules(stem: PretrainedStem) -> None:
+    """Precision is decided by them."""
+    graph = torch.export.export(stem, (torch.rand(1, 3, 256, 192),)).graph
+    scopes = {
+        path.rpartition(".")[0]
+        for node in graph.nodes
+        if "conv" in node.name
+        for path, _ in node.meta["nn_module_stack"].values()
+    }
+    assert {"encoder", "encoder.blocks.3", "encoder.head.2"} <= scopes
