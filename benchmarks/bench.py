@@ -1,12 +1,14 @@
 """Every speed the project promises, in one command: python benchmarks/bench.py
 
-    .venv/bin/python benchmarks/bench.py [--model pear_vit_ti] [--sizes vit_s,vit_b] [--seconds 5]
+    .venv/bin/python benchmarks/bench.py [--model pear_vit_ti] [--sizes vit_s,vit_b] [--seconds 4]
 
 `pear bench` on the shipped model with eager torch beside it; the body in numpy beside the graphs it
-was read from; networks with random weights in bf16 beside INT8. Within each part everything takes
-turns, so ratios hold on a busy machine too; absolute figures need a quiet one. Writes
-benchmarks/results/bench.json with the goals, met or missed. Needs torch and onnx for the reference
-and the random networks (`./run test` installs them).
+was read from; networks with random weights in bf16 beside INT8, with what is not INT8 in bfloat16, as
+exports run it where that keeps their limits, and in float32. (Random weights have no errors that mean
+anything; the limits are kept, and measured, by exports of trained ones.) Within each part everything
+takes turns, so ratios hold on a busy machine too; absolute figures need a quiet one.
+Writes benchmarks/results/bench.json with the goals, met or missed; some five minutes. Needs torch
+and onnx for the reference and the random networks (`./run test` installs them).
 """
 
 from __future__ import annotations
@@ -42,8 +44,15 @@ from pear_ros.types import Parameters  # noqa: E402
 
 RESULT = ROOT / "benchmarks" / "results" / "bench.json"
 PEOPLE = (1, 2, 4, 8)
-CALIBRATED = 16
+CALIBRATED = 8
 """Shipped crops that the INT8 scales of random networks are chosen on."""
+VARIANTS = {
+    "f32": ("network.onnx", "f32"),
+    "bf16": ("network.onnx", "bf16"),
+    "int8": ("network.int8.onnx", "bf16"),
+    "int8_rest_f32": ("network.int8.onnx", "f32"),
+}
+"""Random networks: graph, and what is computed where it says float32."""
 INT8_GOALS = {"vit_s": 1.3, "vit_b": 1.7, "vit_h": 1.7}
 
 
@@ -107,8 +116,8 @@ def fabricate(folder: Path, size: str) -> None:
     network = folder / "network.onnx"
     export_graph(Network(Regressor(PRESETS[size])), network, {})
     model = load_graph(network)
-    crops = batches(strips(load_crops(find("parity_crops/crops.npz"))[:CALIBRATED]))
-    scales = activation_scales(model, crops, targets(model))
+    crops = strips(load_crops(find("parity_crops/crops.npz"))[:CALIBRATED])
+    scales = activation_scales(model, batches(crops), targets(model))
     every = Found(frozenset(), {}, 0.0, 1.0)
     write_variant(network, folder / "network.int8.onnx", Recipe("int8", every, scales), {})
 
@@ -131,11 +140,9 @@ def random_networks(sizes: list[str], seconds: float) -> dict[str, Any]:
                 found[size] = {"failed": done.returncode}
                 continue
             blocks: dict[str, Block] = {}
-            for precision in ("f32", "bf16", "int8"):
-                if precision == "bf16" and not supports_bf16(core):
+            for precision, (name, hint) in VARIANTS.items():
+                if hint == "bf16" and not supports_bf16(core):
                     continue
-                name = "network.int8.onnx" if precision == "int8" else "network.onnx"
-                hint = "bf16" if precision == "bf16" else "f32"
                 data = (Path(folder) / name).read_bytes()
                 session = open_session(core, data, name, hint, None, people=1)
                 blocks[precision] = block(lambda s=session: s.run(crops))
@@ -152,6 +159,8 @@ def goals(result: Result, parts: Mapping[str, Any]) -> list[dict[str, Any]]:
     def median(target: str, people: int = 1) -> float:
         return rows[target, people].summary.median_ms
 
+    one, four = rows["regressor", 1].summary, rows["regressor", 4].summary
+    fastest = {"four people over one, times": four.fastest_ms / one.fastest_ms}
     speedup = rows["network", 1].speedup
     # Within the same calls: two rows of their own differ by more on a busy machine.
     stages = rows["regressor", 1].stages_ms
@@ -166,13 +175,16 @@ def goals(result: Result, parts: Mapping[str, Any]) -> list[dict[str, Any]]:
     for size, precisions in parts.items():
         if {"bf16", "int8"} <= set(precisions) and size in INT8_GOALS:
             times = precisions["bf16"]["median_ms"] / precisions["int8"]["median_ms"]
-            found.append((f"{size} int8 over bf16, times", times, INT8_GOALS[size], True))
+            what = f"{size} int8 over bf16, times"
+            found.append((what, times, INT8_GOALS[size], True))
+            fastest[what] = precisions["bf16"]["fastest_ms"] / precisions["int8"]["fastest_ms"]
     return [
         {
             "what": what,
             "measured": None if value is None else float(f"{value:.4g}"),
             "goal": goal,
             "met": None if value is None else (value >= goal if more else value <= goal),
+            "by_fastest_calls": float(f"{fastest[what]:.4g}") if what in fastest else None,
         }
         for what, value, goal, more in found
     ]
@@ -184,7 +196,7 @@ def main() -> int:
     parser.add_argument("--engine", default="auto")
     parser.add_argument("--precision", default="auto")
     parser.add_argument("--sizes", default="vit_s,vit_b", help="random networks, '' for none")
-    parser.add_argument("--seconds", type=float, default=5.0, help="per row")
+    parser.add_argument("--seconds", type=float, default=4.0, help="per row")
     parser.add_argument("--out", type=Path, default=RESULT)
     parser.add_argument("--fabricate", help=argparse.SUPPRESS)
     parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
@@ -206,7 +218,11 @@ def main() -> int:
     reached = goals(result, networks)
     for goal in reached:
         mark = {True: "met", False: "MISSED", None: "not measured"}[goal["met"]]
-        print(f"{goal['what']:52} {goal['measured']!s:>8}  goal {goal['goal']:<5} {mark}")
+        also = goal["by_fastest_calls"]
+        print(
+            f"{goal['what']:52} {goal['measured']!s:>8}  goal {goal['goal']:<5} {mark}"
+            + (f" (by fastest calls {also})" if also else "")
+        )
     warning = conditions.warning(int(hardware()["cores"]))
     for note in (*result.notes, *([warning] if warning else [])):
         print(f"note: {note}")

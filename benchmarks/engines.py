@@ -1,6 +1,6 @@
 """Times of every engine and precision of a bundle per stage, and how far each is from torch.
 
-    pear export pear_vit_ti --out /tmp/x/pear_vit_ti --precision fp32 fp16 bf16 int8 --weights int8
+    pear export pear_vit_ti --out /tmp/x/pear_vit_ti --precision fp32 bf16 int8
     .venv/bin/python benchmarks/engines.py /tmp/x/pear_vit_ti [MORE_BUNDLES] [--out FILE]
 
 Writes benchmarks/results/engines.json. Engines take turns, so that a busy moment hits all of them.
@@ -33,7 +33,7 @@ from pear_ros.problems import PearError  # noqa: E402
 from pear_ros.types import Crop  # noqa: E402
 
 BACKENDS, PRECISIONS = ("openvino", "onnxruntime"), ("f32", "bf16", "int8", "w8")
-PEOPLE = (1, 2, 4, 8)
+PEOPLE = (1, 2, 4)
 STAGES = ("crop", "network", "body")
 WARM_UP = 4
 
@@ -130,7 +130,7 @@ def main() -> None:
     parser.add_argument(
         "--out", type=Path, default=ROOT / "benchmarks" / "results" / "engines.json"
     )
-    parser.add_argument("--rounds", type=int, default=30, help="calls per engine and count")
+    parser.add_argument("--rounds", type=int, default=25, help="calls per engine and count")
     options = parser.parse_args()
     load = os.getloadavg()[0]
     runs = [run for folder in options.bundles for run in measure(folder, options.rounds)]

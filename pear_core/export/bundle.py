@@ -117,6 +117,7 @@ def export_bundle(
             MESH: MeshGraph(ehm),
         }
         for name, graph in graphs.items():
+            say(f"tracing {name}")
             export_graph(graph, part / name, metadata)
         computes = {NETWORK: {"computes": "f32"}}
         computes |= _lower_graphs(part, model, ehm, wanted, metadata, say)

@@ -40,6 +40,15 @@ def block(scope: str) -> str:
     return ".".join(parts[:2] if parts[0] != "backbone" else parts[:4])
 
 
+def group(block: str) -> str:
+    """The module that a `block` is measured with first: its list or its parent, three levels deep at
+    most. "backbone.blocks.3" -> "backbone.blocks", "backbone.patches.encoder.head.1" ->
+    "backbone.patches.encoder".
+    """
+    above = [part for part in block.split(".")[:-1] if not part.isdigit()]
+    return ".".join(above[:3]) or block
+
+
 def inside(scope: str, places: frozenset[str]) -> bool:
     """Whether a module is one of `places` or within one."""
     return any(scope == place or scope.startswith(place + ".") for place in places)

@@ -26,27 +26,26 @@ from pear_core.export.parity import (
 )
 from pear_core.export.precision import lower, lowered_products
 from pear_core.export.quantise import activation_scales, quantise, quantise_weights, targets
-from pear_core.export.search import Found, Score, search, work
+from pear_core.export.search import ENOUGH, Found, Score, search, work
 
 Lower = Literal["f16", "bf16", "w8", "int8"]
 """Everything below float32. "w8" is INT8 for the weights only."""
 LOWER: tuple[str, ...] = get_args(Lower)
-ROBUST = 0.98
-"""Share of the work from which an INT8 graph's float32 rest may be rounded to bfloat16 too: nothing
-sensitive was found. The parity report measures it that way."""
 SEARCHED = 16
-"""Crops that the sensitivity of modules is measured on."""
+"""Crops that the sensitivity of parts is measured on."""
 
 
 @dataclass(frozen=True)
 class Recipe:
     """How a variant is made of the float32 graph. kept: modules that stay float32. scales: of
-    activations, for "int8".
+    activations, for "int8". rest: "bf16" where engines may round to bfloat16 whatever in an INT8
+    graph is float32, modules that were kept included.
     """
 
     precision: Lower
     found: Found
     scales: dict[str, float] = field(default_factory=dict)
+    rest: Literal["f32", "bf16"] = "f32"
 
     @property
     def kept(self) -> frozenset[str]:
@@ -82,25 +81,50 @@ def recipe(
     calibration: RGB squares [N, 256, 256, 3], other ones than those of the parity report.
     """
     inputs = strips(calibration)
-    few = inputs[:: max(1, len(inputs) // SEARCHED)][:SEARCHED]
+    step = max(1, len(inputs) // SEARCHED)
     model = load_graph(network)
-    scales = (
-        activation_scales(model, batches(inputs), targets(model)) if precision == "int8" else {}
-    )
+    scales = {}
+    if precision == "int8":
+        say("scales of the activations")
+        scales = activation_scales(model, batches(inputs), targets(model))
+    exact = outputs_of(model, inputs, ehm)
 
-    def scored(crops: NDArray[np.float32]) -> Score:
-        exact = outputs_of(model, crops, ehm)
+    def scored(every: int) -> Score:
+        crops = inputs[::every]
+        expected = {name: values[::every] for name, values in exact.items()}
 
         def score(kept: frozenset[str]) -> float:
             tried = load_graph(network)
             apply(tried, Recipe(precision, Found(kept, {}, 0.0, 0.0), scales))
-            return reported(exact, outputs_of(tried, crops, ehm), precision).share_of_limits()
+            return reported(expected, outputs_of(tried, crops, ehm), precision).share_of_limits()
 
         return score
 
-    shares = work(model, few, lowered_products(precision))
-    found = search(shares, scored(inputs), scored(few), say)
-    return Recipe(precision, found, scales)
+    few = inputs[::step]
+    found = search(work(model, few, lowered_products(precision)), scored(1), scored(step), say)
+    rest: Literal["f32", "bf16"] = "f32"
+    if precision == "int8":
+        share = rest_share(network, found, scales, exact, inputs, ehm)
+        say(f"with everything else in bfloat16: {share:.2f} of the limit")
+        rest = "bf16" if share <= ENOUGH else "f32"
+    return Recipe(precision, found, scales, rest)
+
+
+def rest_share(
+    network: Path,
+    found: Found,
+    scales: dict[str, float],
+    exact: dict[str, FloatArray],
+    inputs: NDArray[np.float32],
+    ehm: Ehm,
+) -> float:
+    """Share of the INT8 limits used up where everything that stays float in the INT8 graph, kept
+    modules included, is rounded to bfloat16; exact: what the float32 graph says about `inputs`.
+    """
+    tried = load_graph(network)
+    apply(tried, Recipe("int8", found, scales))
+    lower(tried, "bf16")
+    return reported(exact, outputs_of(tried, inputs, ehm), "int8").share_of_limits()
 
 
 def write_variant(network: Path, out: Path, recipe: Recipe, metadata: dict[str, str]) -> None:
@@ -120,15 +144,14 @@ def write_fused(graph: Fused, out: Path, recipe: Recipe | None, metadata: dict[s
 
 
 def described(recipe: Recipe) -> dict[str, Any]:
-    """What the manifest says of a lowered graph."""
-    rest = {}
-    if recipe.precision == "int8" and recipe.found.lowered_work >= ROBUST:
-        rest = {"rest": "bf16"}
+    """What the manifest says of a lowered graph. "rest" is how engines run it, and so how the parity
+    report measures it.
+    """
     return {
         "computes": recipe.precision,
         "float32_modules": sorted(recipe.kept),
         "lowered_share_of_work": round(recipe.found.lowered_work, 4),
-        **rest,
+        **({"rest": recipe.rest} if recipe.precision == "int8" else {}),
     }
 
 

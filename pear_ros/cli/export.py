@@ -22,10 +22,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--to",
+        nargs="+",
         choices=TARGETS,
-        default="openvino",
-        help="engine that must run it and agree: onnx is ONNX Runtime, openvino both, tensorrt adds "
-        "one fused graph (default %(default)s)",
+        default=["openvino"],
+        metavar="T",
+        help="engines that must run it and agree: onnx is ONNX Runtime, openvino both, tensorrt adds "
+        "one fused graph (default openvino)",
     )
     parser.add_argument(
         "--precision",
@@ -59,13 +61,18 @@ def run(arguments: argparse.Namespace) -> int:
     """Write the bundle and compare every engine with torch; beyond the limits nothing is kept."""
     import json
     import sys
+    import time
 
     from pear_ros.assets import body_dir
     from pear_ros.cli.parity import REPORT, check
     from pear_ros.problems import PearError
 
+    begin = time.monotonic()
+
     def say(text: str) -> None:
-        print(text, file=sys.stderr if arguments.json else sys.stdout, flush=True)
+        """A phase with the seconds so far; a table as it is."""
+        stamp = "" if "\n" in text else f"[{time.monotonic() - begin:4.0f} s] "
+        print(stamp + text, file=sys.stderr if arguments.json else sys.stdout, flush=True)
 
     body, weights = body_dir(arguments.body), checkpoint_of(arguments.model)
     try:
@@ -121,7 +128,7 @@ def wanted(arguments: argparse.Namespace, body: Path, say: Callable[[str], None]
     precisions = [PRECISIONS[name] for name in dict.fromkeys(arguments.precision)]
     lower: list[Any] = [name for name in precisions if name != "f32"]
     fused: Any = None
-    if arguments.to == "tensorrt":
+    if "tensorrt" in arguments.to:
         if len(lower) > 1:
             raise PearError(
                 "a fused graph has one precision",

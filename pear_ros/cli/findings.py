@@ -121,6 +121,9 @@ def _engines(around: Surroundings) -> Iterator[Finding]:
     usable = [name for name in ("openvino", "onnxruntime") if around.probes[name].works]
     for name in usable:
         yield Finding(Verdict.GOOD, "engines", f"{name} {around.probes[name].said}")
+    model = around.probes.get("model")
+    if model is not None and model.works:
+        yield Finding(Verdict.GOOD, "engines", f"fastest first, {model.said}")
     tensorrt, pycuda = around.probes["tensorrt"], around.probes["pycuda"]
     if tensorrt.works and pycuda.works:
         usable.append("tensorrt")

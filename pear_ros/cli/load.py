@@ -40,6 +40,8 @@ class Loaded:
             "engine": f"{info.backend} {info.version}, {info.device}, {info.precision}{threads}",
             "detector": self.detector,
         }
+        if info.choice:
+            facts["fastest of"] = info.choice
         if info.fallback:
             facts["passed over"] = info.fallback
         return facts | versions() | machine()

@@ -22,6 +22,8 @@ _PROBES: dict[str, str] = {
     "print(cv_bridge.__file__)",
     "openvino": "import openvino; print(openvino.__version__, openvino.Core().available_devices)",
     "onnxruntime": "import onnxruntime as o; print(o.__version__, o.get_available_providers())",
+    "model": "from pear_ros.assets import DEFAULT_MODEL, model_dir; from pear_ros.engine.open import "
+    "choice; print(DEFAULT_MODEL, choice(model_dir()), sep=': ')",
     "tensorrt": "import tensorrt as t; print(t.__version__); t.Builder(t.Logger())",
     "pycuda": "import pycuda.driver as d; d.init(); print(d.Device.count(), d.Device(0).name())",
     "cyclonedds": "import cyclonedds; from cyclonedds.core import Entity; import importlib.metadata "

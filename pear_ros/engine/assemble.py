@@ -74,6 +74,11 @@ class GraphEngine:
             return replace(self._info, geometry="numpy")
         return self._info
 
+    def chosen(self, choice: str) -> GraphEngine:
+        """The same engine, which now says why it was taken."""
+        self._info = replace(self._info, choice=choice)
+        return self
+
     @property
     def topology(self) -> Topology:
         return self._bundle.topology

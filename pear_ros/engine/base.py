@@ -39,9 +39,10 @@ class ModelIdentity:
 class EngineInfo:
     """What runs the model, for diagnostics, messages and reports.
 
-    precision is the network's ("f32" or "bf16"; body and mesh are always f32). threads 0: the back
-    end's own choice. geometry: what runs body and mesh. fallback: why a better back end is not
-    used, empty where nothing was given up.
+    precision is the network's; body and mesh are always f32. threads 0: the back end's own choice.
+    geometry: what runs body and mesh. fallback: why a better back end is not used, empty where
+    nothing was given up. choice: what a trial on this computer measured, the one that runs first;
+    empty where none decided.
     """
 
     backend: str
@@ -52,6 +53,7 @@ class EngineInfo:
     identity: ModelIdentity
     geometry: str
     fallback: str = ""
+    choice: str = ""
 
 
 class Session(Protocol):

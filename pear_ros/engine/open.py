@@ -7,6 +7,7 @@ from pathlib import Path
 from types import ModuleType
 
 from pear_ros.engine import trial
+from pear_ros.engine.assemble import GraphEngine
 from pear_ros.engine.base import Engine
 from pear_ros.engine.bundle import Bundle, open_bundle
 from pear_ros.problems import PearError
@@ -73,15 +74,25 @@ def open_engine(
 
     for candidate in trial.ordered(bundle, candidates, threads, opened):
         try:
-            known = engines.get(candidate)
-            if known is not None and reasons == fallback:
-                return known
-            return _opened(bundle, candidate, threads, reasons)
+            engine = engines.get(candidate)
+            if engine is None or reasons != fallback:
+                engine = _opened(bundle, candidate, threads, reasons)
+            told = trial.told(bundle, candidates, threads)
+            return engine.chosen(told) if isinstance(engine, GraphEngine) else engine
         except (ImportError, OSError, PearError) as error:
             _pass_over(reasons, candidate[0], error, strict=backend != "auto")
     raise PearError(
         "no back end can run the model", where=str(bundle_dir), found="; ".join(reasons)
     )
+
+
+def choice(bundle_dir: str | Path) -> str:
+    """What "auto" takes on this CPU, and why, without opening or measuring anything. Raises PearError."""
+    bundle, reasons = open_bundle(bundle_dir), list[str]()
+    candidates = _candidates(bundle, list(ON_CPU), "auto", reasons)
+    told = trial.told(bundle, candidates, None)
+    names = ", ".join(f"{backend} {precision}" for backend, precision in candidates)
+    return told or f"the first start measures {names or 'nothing: ' + '; '.join(reasons)}"
 
 
 def _candidates(

@@ -62,6 +62,18 @@ def ordered(
     return by_time(candidates, seconds)
 
 
+def told(bundle: Bundle, candidates: Sequence[Candidate], threads: int | None) -> str:
+    """The remembered trial in words, in the order in which engines are tried; "" where there is none."""
+    folder = cache.cache_folder("engines")
+    if folder is None or len(candidates) < 2:
+        return ""
+    seconds = times(folder / _FILE, memory_key(bundle, candidates, threads), candidates)
+    if seconds is None:
+        return ""
+    order = [c for c in by_time(candidates, seconds) if c in seconds]
+    return ", ".join(f"{b} {p} {1e3 * seconds[b, p]:.1f} ms" for b, p in order)
+
+
 def large(bundle: Bundle) -> bool:
     """Whether several engines of this model at once would be too much for the memory."""
     files = bundle.manifest["files"]
@@ -126,14 +138,20 @@ def memory_key(bundle: Bundle, candidates: Sequence[Candidate], threads: int | N
 
 def recall(path: Path, key: str, candidates: Sequence[Candidate]) -> list[Candidate] | None:
     """The remembered order, None where there is none, or a damaged one."""
-    seconds = _remembered(path).get(key)
+    seconds = times(path, key, candidates)
+    return None if seconds is None else by_time(candidates, seconds)
+
+
+def times(path: Path, key: str, candidates: Sequence[Candidate]) -> dict[Candidate, float] | None:
+    """Remembered seconds of a call for one person, None where there are none, or damaged ones."""
+    rows = _remembered(path).get(key)
     try:
-        times = {(str(b), str(p)): float(s) for b, p, s in seconds}  # type: ignore[union-attr]
+        found = {(str(b), str(p)): float(s) for b, p, s in rows}  # type: ignore[union-attr]
     except (TypeError, ValueError):
         return None
-    if not times or not set(times) <= set(candidates) or not all(t > 0 for t in times.values()):
+    if not found or not set(found) <= set(candidates) or not all(t > 0 for t in found.values()):
         return None
-    return by_time(candidates, times)
+    return found
 
 
 def remember(path: Path, key: str, seconds: Mapping[Candidate, float]) -> None:

@@ -82,7 +82,9 @@ def test_lower_precisions_lie_beside_the_float32_graph(
         "computes": "int8",
         "float32_modules": ["backbone.patches", "heads"],
         "lowered_share_of_work": 0.75,
+        "rest": "f32",
     }
+    assert "rest" not in graphs["network.bf16.onnx"]
     assert {"network.bf16.onnx", "network.int8.onnx"} <= set(manifest["files"])
 
 

@@ -3,7 +3,7 @@
 import onnx_ir as ir
 import pytest
 
-from pear_core.export.naming import block, inside, name_nodes, scope
+from pear_core.export.naming import block, group, inside, name_nodes, scope
 
 
 def node(scopes: str, kind: str = "Add") -> ir.Node:
@@ -53,3 +53,20 @@ def test_inside_goes_by_whole_names() -> None:
     assert inside("backbone.blocks.1", places) and inside("backbone.blocks.1.qkv", places)
     assert not inside("backbone.blocks.10", places) and not inside("backbone.blocks", places)
     assert inside("", places) and not inside("heads", places)
+
+
+@pytest.mark.parametrize(
+    ("unit", "whole"),
+    [
+        ("backbone.blocks.3", "backbone.blocks"),
+        ("backbone.patches.encoder.blocks.10", "backbone.patches.encoder"),
+        ("backbone.patches.encoder.head.1", "backbone.patches.encoder"),
+        ("backbone.patches.encoder.widen", "backbone.patches.encoder"),
+        ("backbone.patches.projections.fine", "backbone.patches.projections"),
+        ("decoder.layers.0", "decoder.layers"),
+        ("heads.heads", "heads"),
+        ("stem", "stem"),
+    ],
+)
+def test_units_are_measured_with_their_list_or_parent_first(unit: str, whole: str) -> None:
+    assert group(unit) == whole

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from onnx import TensorProto, helper, numpy_helper
 
-from pear_core.export.search import ENOUGH, TINY, search, work
+from pear_core.export.search import ENOUGH, TINY, WORTH, label, search, work
 
 Errors = dict[str, float]
 
@@ -60,8 +60,35 @@ def test_errors_that_add_up_worse_than_squares_are_noticed() -> None:
     assert found.share <= ENOUGH and 1 <= 9 - len(found.kept) < 8
 
 
+def test_good_groups_cost_one_measurement_and_bad_ones_are_opened() -> None:
+    errors = {f"good.{i}": 0.05 for i in range(9)} | {f"bad.{i}": 0.02 for i in range(9)}
+    errors["bad.4"] = 3.0
+    score, _ = independent(errors)
+    quick, calls = independent(errors)
+    found = search(dict.fromkeys(errors, 1 / 18), score, quick)
+    assert found.kept == {"bad.4"}
+    # Both groups; three pieces of three; the three of the piece with the bad one.
+    assert len(calls) == 2 + 3 + 3
+    assert found.alone == pytest.approx({
+        "good.0 to good.8": 0.15, "bad.0 to bad.2": math.sqrt(3) * 0.02, "bad.3": 0.02,
+        "bad.4": 3.0, "bad.5": 0.02, "bad.6 to bad.8": math.sqrt(3) * 0.02,
+    })  # fmt: skip
+    assert label(("a.0", "a.1", "a.2")) == "a.0 to a.2" and label(("a.0",)) == "a.0"
+
+
+def test_what_gains_little_is_not_taken_to_pieces() -> None:
+    errors = {"large": 0.1, "small.0": 5.0, "small.1": 0.1}
+    score, _ = independent(errors)
+    quick, calls = independent(errors)
+    shares = {"large": 1 - WORTH * 0.9, "small.0": WORTH * 0.5, "small.1": WORTH * 0.4}
+    found = search(shares, score, quick)
+    assert found.kept == {"small.0", "small.1"} and len(calls) == 2
+
+
 @given(
-    st.dictionaries(st.sampled_from("abcdefghij"), st.floats(0.0, 50.0), min_size=1),
+    st.dictionaries(
+        st.sampled_from([*"abcd", *(f"e.{i}" for i in range(9))]), st.floats(0.0, 50.0), min_size=1
+    ),
     st.floats(1.0, 20.0),
     st.randoms(use_true_random=False),
 )

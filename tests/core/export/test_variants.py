@@ -22,6 +22,7 @@ from pear_core.export.variants import (
     outputs_of,
     recipe,
     reported,
+    rest_share,
     write_variant,
 )
 from pear_core.model import checkpoint
@@ -69,6 +70,18 @@ def test_int8_is_searched_written_and_rounded(
     assert report.vertices.mean > 1e-3
     said = described(made)
     assert said["computes"] == "int8" and said["float32_modules"] == sorted(made.kept)
+    # The rest may be rounded where that was measured to be good enough, and only there.
+    rounded = rest_share(network, made.found, made.scales, exact, strips(squares), ehm)
+    assert rounded != made.found.share and said["rest"] == ("bf16" if rounded <= 0.6 else "f32")
+
+
+def test_a_rest_that_bears_no_rounding_stays_float32(
+    tiny_model: Any, ehm: Ehm, squares: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(variants, "rest_share", lambda *_: 0.61)
+    monkeypatch.setattr(variants, "search", lambda *_: Found(frozenset(), {}, 0.3, 1.0))
+    made = recipe(tiny_model.bundle / "network.onnx", "int8", ehm, squares[:1])
+    assert described(made)["rest"] == "f32"
 
 
 @pytest.mark.parametrize("precision", [p for p in LOWER if p != "int8"])

@@ -122,7 +122,8 @@ def test_lower_precisions_are_exported_measured_and_run(
     out = tmp_path / "low" / "m"
     ran = pear(
         "export", tiny_model.bundle, "--body", tiny_model.body, "--out", out, "--json",
-        "--precision", "fp32", "int8", "--weights", "int8", "--calibration", calibration,
+        "--to", "onnx", "openvino", "--precision", "fp32", "int8", "--weights", "int8",
+        "--calibration", calibration,
     )  # fmt: skip
     assert ran.code == 0, ran.err
     said = json.loads(ran.out)["parity"]
@@ -138,6 +139,38 @@ def test_lower_precisions_are_exported_measured_and_run(
     assert graph["computes"] == "int8" and "heads.heads" in graph["float32_modules"]
     for backend in ("openvino", "onnxruntime"):
         assert self_test(open_engine(out, backend, "int8"), out).ok
+
+
+def test_a_rest_beyond_the_limits_is_measured_again_in_float32(
+    pear, tiny_model, tmp_path: Path, few_crops: None, calibration: Path,
+    monkeypatch: pytest.MonkeyPatch, traced_before: None,
+) -> None:  # fmt: skip
+    monkeypatch.setattr(variants, "rest_share", lambda *_: 0.1)
+    monkeypatch.setattr(
+        variants, "search", lambda *_: variants.Found(frozenset({"heads.heads"}), {}, 0.1, 0.9)
+    )
+    real, rests = parity.probe, []
+
+    def wrong(engine, squares):
+        outputs = real(engine, squares)
+        if (engine.info.backend, engine.info.precision) == ("openvino", "int8"):
+            (folder,) = (tmp_path / "low").iterdir()
+            graphs = json.loads((folder / "manifest.json").read_text())["graphs"]
+            rests.append(graphs["network.int8.onnx"]["rest"])
+            if rests[-1] == "bf16":
+                outputs["vertices"] = outputs["vertices"] + np.float32(0.1)
+        return outputs
+
+    monkeypatch.setattr(parity, "probe", wrong)
+    out = tmp_path / "low" / "m"
+    ran = pear(
+        "export", tiny_model.bundle, "--body", tiny_model.body, "--out", out, "--precision", "int8",
+        "--calibration", calibration,
+    )  # fmt: skip
+    assert ran.code == 0, ran.err
+    assert rests == ["bf16", "f32"] and "measured again" in ran.out
+    graph = json.loads((out / "manifest.json").read_text())["graphs"]["network.int8.onnx"]
+    assert graph["rest"] == "f32"
 
 
 def test_a_fused_graph_is_exported_and_measured(

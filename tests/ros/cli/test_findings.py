@@ -39,6 +39,13 @@ def test_where_everything_is_right_nothing_is_named() -> None:
     assert {f.verdict for f in findings(GOOD, 1)} == {Verdict.GOOD}
 
 
+def test_it_names_what_runs_the_default_model() -> None:
+    said = "pear_vit_ti: openvino bf16 12.0 ms, openvino f32 18.0 ms"
+    found = [f.text for f in findings(with_probe("model", Probe(True, True, said)), 1)]
+    assert f"fastest first, {said}" in found
+    assert not any("fastest" in f.text for f in findings(with_probe("model", MISSING), 1))
+
+
 @pytest.mark.parametrize(
     ("around", "words"),
     [

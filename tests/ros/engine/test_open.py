@@ -124,6 +124,28 @@ def test_the_trial_decides_between_what_runs_here(
     assert asked[2] == ([("openvino", "int8"), ("onnxruntime", "int8")], None)
 
 
+def test_it_says_what_the_trial_found(
+    lowered_bundle: Any, tmp_path: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of a bundle with several precisions; the fastest runs, and says why."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    assert open_module.choice(lowered_bundle).startswith("the first start measures openvino int8, ")
+    times = {("openvino", "int8"): 0.012, ("onnxruntime", "int8"): 0.010, ("openvino", "f32"): 0.03}
+
+    def ordered(bundle: Any, candidates: Any, threads: Any, opened: Any) -> Any:
+        path = tmp_path / "pear" / "engines" / "choices.json"
+        trial.remember(path, trial.memory_key(bundle, candidates, threads), times)
+        return trial.by_time(candidates, times)
+
+    monkeypatch.setattr(trial, "ordered", ordered)
+    info = open_engine(lowered_bundle).info
+    assert (info.backend, info.precision) == ("onnxruntime", "int8")
+    assert info.choice == "onnxruntime int8 10.0 ms, openvino int8 12.0 ms, openvino f32 30.0 ms"
+    assert open_module.choice(lowered_bundle) == info.choice
+    # Who is asked for by name has nothing to explain.
+    assert open_engine(lowered_bundle, "onnxruntime", "f32").info.choice == ""
+
+
 def test_gpu_back_ends_are_missed_only_where_there_is_a_gpu(
     tiny_model: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from pear_ros.engine import trial
 from pear_ros.engine.bundle import open_bundle
-from pear_ros.engine.trial import by_time, memory_key, ordered, recall, remember
+from pear_ros.engine.trial import by_time, memory_key, ordered, recall, remember, told
 from pear_ros.problems import PearError
 
 A, B, C = ("openvino", "int8"), ("openvino", "f32"), ("onnxruntime", "f32")
@@ -62,6 +62,10 @@ def test_the_fastest_is_found_and_remembered(
     assert asked == [A, B, C]
     # From memory now, also in another order.
     assert ordered(bundle, [C, B, A], None, opened) == [C, A, B] and len(asked) == 3
+    assert told(bundle, [A, B, C], None) == (
+        "onnxruntime f32 20.0 ms, openvino int8 30.0 ms, openvino f32 50.0 ms"
+    )
+    assert told(bundle, [A, B, C], 3) == told(bundle, [A], None) == ""
     # Another number of threads, or other candidates, are another question.
     assert ordered(bundle, [A, B, C], 1, opened)[0] == C and len(asked) == 6
     assert ordered(bundle, [A, B], None, opened) == [A, B] and len(asked) == 8
