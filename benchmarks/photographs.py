@@ -39,7 +39,7 @@ LIMBS = {
     for part in ("shoulder", "elbow", "wrist", "hip", "knee", "ankle")
 }
 LEAST_JOINTS, LEAST_BOX = 8, 60
-CLOSE = (0.1, 0.2)
+CLOSE = {"a_tenth": 0.1, "a_fifth": 0.2}
 """Shares of the crop's side within which a joint counts as found."""
 Regress = Callable[[NDArray[np.uint8], list[Crop]], NDArray[np.floating]]
 """RGB picture and crops -> key points (N, 145, 2) as shares of the crop."""
@@ -107,7 +107,7 @@ def summary(found: NDArray[np.float64]) -> dict[str, Any]:
         "mean_px": round(256 * float(each.mean()), 2),
         "median_px": round(256 * float(np.median(each)), 2),
         "found_within": {
-            str(share): round(float((found[labelled] < share).mean()), 3) for share in CLOSE
+            name: round(float((found[labelled] < share).mean()), 3) for name, share in CLOSE.items()
         },
         "by_joint_px": joints,
     }

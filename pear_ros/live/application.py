@@ -52,7 +52,8 @@ class Application:
 
     source: makes the place where pictures come from; the graph's topics where None. failed: called
     once, from the worker's thread, when the engine gives up; the application then waits to be
-    stopped. observe: sees every result, on the worker's thread.
+    stopped. observe: sees every result, on the worker's thread. next_id: of whoever comes first, so
+    that ids are not used again by the application that follows one.
     """
 
     def __init__(
@@ -65,6 +66,7 @@ class Application:
         source: Callable[[Newest[Waiting]], Source] | None = None,
         failed: Callable[[str], None] | None = None,
         observe: Callable[[Done], None] | None = None,
+        next_id: int = 0,
     ) -> None:
         self.graph, self.engine = graph, engine
         self.settings = settings
@@ -76,7 +78,8 @@ class Application:
         else:
             self.source = source(self.slot)
         self.outputs = Outputs(graph, engine, self.newest)
-        pipeline = LivePipeline(engine, detector, self.newest, self.problems)
+        pipeline = LivePipeline(engine, detector, self.newest, self.problems, next_id)
+        self._pipeline = pipeline
         sinks = [self._publish] if observe is None else [self._publish, observe]
         self._worker = Worker(self.slot, pipeline, sinks, self.problems, self._give_up)
         self._reporter = Reporter(graph, self)
@@ -85,6 +88,11 @@ class Application:
         self._failed = failed
         self._ending = threading.Event()
         self._watch = threading.Thread(target=self._keep_watch, name="pear watch", daemon=True)
+
+    @property
+    def next_id(self) -> int:
+        """Of the next person who is new."""
+        return self._pipeline.next_id
 
     def newest(self) -> Settings:
         """The settings from the next picture on."""

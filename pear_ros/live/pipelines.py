@@ -48,6 +48,7 @@ class LivePipeline:
         detector: Detector,
         settings: Callable[[], Settings],
         problems: Problems,
+        next_id: int = 0,
     ) -> None:
         self._settings, self._detector = settings, detector
         self._applied = settings()
@@ -58,9 +59,14 @@ class LivePipeline:
             smoothing=smoothing(self._applied),
             placing=placing(self._applied),
             problems=problems,
+            next_id=next_id,
         )
         if self._applied.use_depth:
             self._pipeline.placer.prepare()
+
+    @property
+    def next_id(self) -> int:
+        return self._pipeline.next_id
 
     def process(self, frame: Frame) -> HumanFrame:
         settings = self._settings()

@@ -56,6 +56,7 @@ class MeshRecoveryNode(LifecycleNode):
         self.detector: Detector | None = None
         self.application: Application | None = None
         self._failure = ""
+        self._next_id = 0
         declare(self)
         self.settings = Settings()
         self.add_on_set_parameters_callback(self._set)
@@ -91,8 +92,9 @@ class MeshRecoveryNode(LifecycleNode):
         """Advertise, subscribe and start the worker."""
         assert self.engine is not None and self.detector is not None
         self.application = Application(
-            self.graph, self.engine, self.detector, self.settings, failed=self._failed
-        )
+            self.graph, self.engine, self.detector, self.settings,
+            failed=self._failed, next_id=self._next_id,
+        )  # fmt: skip
         self.application.start()
         self.graph.log(Level.INFO, f"waiting for pictures on {self.application.source.topic}")
         if self.graph.namesakes:
@@ -140,6 +142,7 @@ class MeshRecoveryNode(LifecycleNode):
     def _stop(self) -> None:
         if self.application is not None:
             self.application.stop()
+            self._next_id = self.application.next_id
             self.application = None
 
     def _release(self) -> None:

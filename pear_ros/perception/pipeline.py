@@ -51,6 +51,7 @@ class Pipeline:
     as regressed (`placer.options` may be replaced between frames).
     problems: where survived faults (unusable boxes, wrong calibrations, non-finite output) are
     counted.
+    next_id: of whoever comes first; a pipeline that goes on from another takes its `next_id`.
     """
 
     def __init__(
@@ -62,6 +63,7 @@ class Pipeline:
         smoothing: smooth.SmoothOptions | None = None,
         placing: metric.PlaceOptions | None = None,
         problems: Problems | None = None,
+        next_id: int = 0,
     ) -> None:
         self.engine, self.detector = engine, detector
         self.policy = policy_of(detector)
@@ -71,8 +73,13 @@ class Pipeline:
         self.problems = problems if problems is not None else Problems()
         self.smoothing = smoothing
         self.placer = metric.Placer(engine, placing, self.problems)
-        self._tracker = track.Tracker(self.options, self.policy.binding)
+        self._tracker = track.Tracker(self.options, self.policy.binding, next_id)
         self.reset()
+
+    @property
+    def next_id(self) -> int:
+        """Of the next person who is new."""
+        return self._tracker.next_id
 
     def reset(self) -> None:
         """Forgets everybody; for pictures that do not follow another. Ids go on."""

@@ -50,15 +50,19 @@ class Tracker:
     `identify` with the bodies regressed in `places`.
     """
 
-    def __init__(self, options: TrackerOptions | None = None, binding: bool = False) -> None:
-        """binding: tracks take the detector's boxes as they are (see `detect.Policy`)."""
+    def __init__(
+        self, options: TrackerOptions | None = None, binding: bool = False, next_id: int = 0
+    ) -> None:
+        """binding: tracks take the detector's boxes as they are (see `detect.Policy`). next_id: of
+        whoever comes first.
+        """
         self.options = options or TrackerOptions()
         self.binding = binding
         self.lost: tuple[Track, ...] = ()
         """Tracks that ended in the present frame, state LOST."""
         self.crowded = 0
         """People of the present frame who were left out because there are too many."""
-        self._next_id = 0
+        self.next_id = next_id
         self.reset()
 
     def reset(self) -> None:
@@ -214,9 +218,9 @@ class Tracker:
         return not bool((before > 0.5).any())
 
     def _begun(self, box: Box) -> Track:
-        self._next_id += 1
+        self.next_id += 1
         stamp, trail = self._stamp, Trail.begun(self._stamp, centre(box))
-        return Track(self._next_id - 1, TrackState.NEW, box, 0, stamp, box, trail, box)
+        return Track(self.next_id - 1, TrackState.NEW, box, 0, stamp, box, trail, box)
 
     def _met(self, track: Track, box: Box) -> Place:
         """Where to look at a track that the detector has confirmed."""

@@ -251,3 +251,12 @@ def test_ids_are_never_reused_and_the_same_input_gives_the_same_output(steps: li
         return seen
 
     assert run() == run()
+
+
+def test_ids_go_on_where_another_tracker_ended() -> None:
+    first = Tracker(TrackerOptions())
+    step(first, 0, [box_at(100), box_at(500)])
+    assert set(states(first)) == {0, 1} and first.next_id == 2
+    second = Tracker(TrackerOptions(), next_id=first.next_id)
+    step(second, 0, [box_at(300)])
+    assert set(states(second)) == {2}
