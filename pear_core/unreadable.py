@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import lzma
+import tokenize
 import zipfile
 import zlib
 
 UNREADABLE: tuple[type[Exception], ...] = (
     OSError, ValueError, EOFError, KeyError, RuntimeError, SyntaxError, TypeError, MemoryError,
-    OverflowError, zipfile.BadZipFile, zlib.error,
+    OverflowError, IndexError, AttributeError, tokenize.TokenError, zipfile.BadZipFile,
+    zlib.error, lzma.LZMAError,
 )  # fmt: skip
 """RuntimeError is also that of zip versions to come."""

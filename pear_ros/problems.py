@@ -6,6 +6,8 @@ so that nothing is lost silently and `--strict` can turn it into a failure.
 
 from __future__ import annotations
 
+import lzma
+import tokenize
 import zipfile
 import zlib
 from collections import Counter
@@ -13,7 +15,8 @@ from dataclasses import dataclass
 
 UNREADABLE: tuple[type[Exception], ...] = (
     OSError, ValueError, EOFError, KeyError, RuntimeError, SyntaxError, TypeError, MemoryError,
-    OverflowError, zipfile.BadZipFile, zlib.error,
+    OverflowError, IndexError, AttributeError, tokenize.TokenError, zipfile.BadZipFile,
+    zlib.error, lzma.LZMAError,
 )  # fmt: skip
 """What numpy raises when it reads an npy or npz file that is damaged."""
 

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import io
-import lzma
 import math
 import mmap
-import tokenize
 import zipfile
-import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -24,16 +21,12 @@ from pear_core.assets.inert import Refused
 from pear_core.assets.numpy_state import view_of
 from pear_core.assets.unpickler import Data, load_at, loads
 from pear_core.body.files import BodyFileError
+from pear_core.unreadable import UNREADABLE
 
 ONLY = "the array"
 """Key of a file that is one array."""
 MAX_MEMBER = 1 << 30
 """Bytes of one unpacked member of an npz file; the largest of a model file has 122 MB."""
-_FAULTS = (
-    OSError, ValueError, EOFError, KeyError, IndexError, RuntimeError, SyntaxError, TypeError,
-    MemoryError, OverflowError, AttributeError, zipfile.BadZipFile, zlib.error, lzma.LZMAError,
-    tokenize.TokenError,
-)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -111,7 +104,7 @@ def faults_named(path: Path, what: str) -> Iterator[None]:
         raise
     except Refused as error:
         raise BodyFileError(path, f"{what}: {error}") from error
-    except _FAULTS as error:
+    except UNREADABLE as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else error
         raise BodyFileError(path, f"cannot read {what}: {reason}") from error
 

@@ -53,9 +53,7 @@ class Tracker:
     def __init__(
         self, options: TrackerOptions | None = None, binding: bool = False, next_id: int = 0
     ) -> None:
-        """binding: tracks take the detector's boxes as they are (see `detect.Policy`). next_id: of
-        whoever comes first.
-        """
+        """binding: tracks take the detector's boxes as they are (see `detect.Policy`)."""
         self.options = options or TrackerOptions()
         self.binding = binding
         self.lost: tuple[Track, ...] = ()
@@ -317,8 +315,7 @@ class Tracker:
         place, stamp = self.places[k], self._stamp
         cropped = boxes.clip(place.box, *size)
         surround = track.surround if place.owner == track.id else None
-        trail, anchor, found = track.trail, track.anchor, place.found
-        jumped = False
+        trail, anchor, found, jumped = track.trail, track.anchor, place.found, False
         if found is not None:
             if self.binding or track.body is None or place.box == found:
                 surround, jumped = None, track.detections > 0
@@ -344,7 +341,6 @@ class Tracker:
         overlap = boxes.overlap(cropped, followed)
         # Where two people overlap the detector often finds one, which says nothing of the other.
         denied = track.denied and found is None and bool(sights.clear[k] or not track.proven)
-        remembered = track.memory
         return Track(
             id=track.id,
             state=self._state(track, denied),
@@ -361,8 +357,8 @@ class Tracker:
             surround=surround,
             drifting=not self.binding and overlap < self.options.drift,
             memory=memory.begun(sights, k, stamp)
-            if remembered is None
-            else memory.learned(remembered, sights, k, stamp, anchored),
+            if track.memory is None
+            else memory.learned(track.memory, sights, k, stamp, anchored),
         )
 
     def _state(self, track: Track, denied: bool) -> TrackState:
