@@ -131,6 +131,10 @@ def train(config: TrainConfig, body_sha256: str = "") -> Run:
             f"{config.data}: labels of another body, expected {body_sha256[:12]}, "
             f"found {shards.body_sha256[:12]}"
         )
+    if config.stem_from >= 0 and "image" not in shards.batch(range(1)):
+        raise TrainConfigError(
+            f"stem_from: {config.data} holds features of a stem that does not learn, expected pictures"
+        )
     run = new_run(config)
     if (out / STATE).exists():
         load_state(out / STATE, run, config)

@@ -5,6 +5,7 @@ they say.
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,11 +13,13 @@ import pytest
 import torch
 
 from pear_core.data.records import Record
-from pear_core.data.shards import write_shard
+from pear_core.data.shards import FEATURES_FORMAT, Shards, write_arrays, write_shard
 from pear_core.data.synthetic.studio import Studio
 from pear_core.model import checkpoint, presets
+from pear_core.model.stem import PretrainedStem
 from pear_core.train import stage1
-from pear_core.train.config import TrainConfig, from_mapping
+from pear_core.train.config import TrainConfig, TrainConfigError, from_mapping
+from pear_core.train.features import feature_arrays
 from pear_core.train.state import ResumeError, load_state, start_from
 
 BODY = Path(__file__).parents[3] / "models" / "free_body"
@@ -105,6 +108,24 @@ def test_a_state_of_another_model_is_refused(config: TrainConfig, tmp_path: Path
     stage1.save_state(tmp_path / "state.pt", run, config)
     with pytest.raises(ResumeError, match="vit_s"):
         load_state(tmp_path / "state.pt", run, from_mapping({"model": "vit_s"}))
+
+
+def test_a_learning_stem_needs_pictures(config: TrainConfig, tmp_path: Path) -> None:
+    shards = Shards(tmp_path / "data")
+    arrays = shards.batch(range(8))
+    stem = PretrainedStem(1)
+    features = feature_arrays(stem, arrays.pop("image")) | arrays
+    write_arrays(tmp_path / "seen" / "a", FEATURES_FORMAT, features, shards.body_sha256)
+    learning = replace(config, data=str(tmp_path / "seen"), stem_from=6)
+    with pytest.raises(TrainConfigError, match=r"seen holds features .* expected pictures"):
+        stage1.train(learning)
+
+
+def test_a_learning_stem_needs_a_stem(config: TrainConfig, monkeypatch: pytest.MonkeyPatch) -> None:
+    plain = replace(presets.PRESETS["vit_ti"], stem="patch")
+    monkeypatch.setitem(presets.PRESETS, "vit_ti", plain)
+    with pytest.raises(TrainConfigError, match="vit_ti has no pretrained stem"):
+        stage1.new_run(replace(config, stem_from=6))
 
 
 def test_command_line_reports_bad_keys(capsys: pytest.CaptureFixture[str]) -> None:
