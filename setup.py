@@ -1,8 +1,10 @@
-"""Adds to pyproject.toml what it cannot say: models/ and msg/ travel inside the wheel as packages of data."""
+"""Adds to pyproject.toml what it cannot say: models/ and msg/ travel inside the wheel as packages of data, and
+the kernels are compiled."""
 
+import os
 from pathlib import Path
 
-from setuptools import find_packages, setup
+from setuptools import Extension, find_packages, setup
 
 ROOT = Path(__file__).parent
 
@@ -17,9 +19,20 @@ def data_packages() -> dict[str, str]:
 
 
 DATA = data_packages()
+NATIVE = ROOT / "pear_ros" / "native"
 
 setup(
     packages=find_packages(include=["pear_core*", "pear_ros*"]) + sorted(DATA),
     package_dir=DATA,
     package_data={name: ["*"] for name in DATA},
+    # Without a compiler everything works, a few milliseconds slower (pear_ros/native/__init__.py).
+    ext_modules=[
+        Extension(
+            "pear_ros.native._kernels",
+            ["pear_ros/native/_kernels.c"],
+            depends=[str(header.relative_to(ROOT)) for header in sorted(NATIVE.glob("*.h"))],
+            extra_compile_args=["-O2"] if os.name == "posix" else [],
+            optional=True,
+        )
+    ],
 )

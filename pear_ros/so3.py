@@ -7,6 +7,8 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
+from pear_ros.native import kernels
+
 
 def quaternion(matrices: NDArray[np.floating]) -> NDArray[np.float64]:
     """Unit quaternions (..., 4) in x y z w order with w >= 0, of rotation matrices (..., 3, 3).
@@ -15,6 +17,10 @@ def quaternion(matrices: NDArray[np.floating]) -> NDArray[np.float64]:
     degrees, which nearly all joints are, else that of the largest component: nothing is divided by a
     small number (after Shepperd, 1978).
     """
+    if kernels is not None:
+        found = np.empty((*matrices.shape[:-2], 4))
+        kernels.quaternions(_numbers(matrices), found)
+        return found
     shape = matrices.shape[:-2]
     m = np.array(matrices.reshape(-1, 9).T, np.float64, order="C")
     q = np.empty((4, m.shape[1]))
@@ -26,6 +32,13 @@ def quaternion(matrices: NDArray[np.floating]) -> NDArray[np.float64]:
     if len(far):
         q[:, far] = _far_quaternions(m[:, far].T).T
     return q.T.reshape(*shape, 4)
+
+
+def _numbers(values: NDArray[np.floating]) -> NDArray[np.floating]:
+    """As the kernels take them: either kind of float, without gaps."""
+    if values.dtype != np.float32:
+        values = values.astype(np.float64, copy=False)
+    return np.ascontiguousarray(values)
 
 
 def _far_quaternions(m: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -63,6 +76,10 @@ def _far_quaternion(
 
 def axis_angle(matrices: NDArray[np.floating]) -> NDArray[np.float32]:
     """Axis-angle vectors (..., 3), radians, length up to pi, of rotation matrices (..., 3, 3)."""
+    if kernels is not None:
+        out = np.empty((*matrices.shape[:-2], 3), np.float32)
+        kernels.axis_angles(_numbers(matrices), out)
+        return out
     return logarithm(quaternion(matrices)).astype(np.float32, order="C")
 
 

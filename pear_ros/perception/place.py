@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pear_core import anatomy
+from pear_ros.native import kernels
 from pear_ros.types import Crop, FloatArray, Intrinsics, ScaleSource
 
 RELATIVE_SIGMA = {ScaleSource.INTRINSICS: 0.085, ScaleSource.KNOWN_SHAPE: 0.07}
@@ -28,6 +29,8 @@ CUT_SIGMA = 0.4
 """The same for the share of a person that the picture cuts off; both add up in squares."""
 NEAR = 0.05
 """No joint is placed nearer to the camera than this many metres."""
+LEAST_SEEN = 6
+"""Fewer visible joints say little about distance: then the hidden ones vote as well."""
 MOST_STEPS = 6
 CLOSE = 1e-5
 """The search ends at a step of this many metres; the next one would be far smaller still."""
@@ -103,12 +106,33 @@ def place(
     of it the less of a person can be seen, and the misfit of the projection; infinite for NONE.
     """
     sources = (scale,) * len(joints) if isinstance(scale, ScaleSource) else tuple(scale)
+    relative = np.array([RELATIVE_SIGMA.get(source, 0.0) for source in sources], np.float64)
+    start = far_translation(camera, crops, intrinsics)
+    found = search(joints, keypoints, confidence, start, relative, intrinsics)
+    transl, sigma, residual = found
+    if ScaleSource.NONE in sources:
+        sigma[[source is ScaleSource.NONE for source in sources]] = math.inf
+    return Placement(transl=transl, depth_sigma=sigma, residual=residual, scale=sources)
+
+
+def searched(
+    joints: FloatArray,
+    keypoints: FloatArray,
+    confidence: FloatArray,
+    start: _Array,
+    relative: _Array,
+    intrinsics: Intrinsics,
+) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """transl (N, 3), sigma of the distance (N,), residual (N,) of a search that begins at start (N, 3).
+
+    relative (N,): sigma that is left by the size of each, as a share of the distance.
+    """
     points = _rows(joints)
     targets = _on_plane(keypoints, intrinsics)
     seen = np.asarray(confidence) > 0
     weights = _weights(seen)
-    start = far_translation(camera, crops, intrinsics)
     floor = NEAR - points[:, 2].min(axis=1)
+    start = np.array(start)
     np.maximum(start[:, 2], floor, out=start[:, 2])
     transl = start
     squares = intrinsics.fx * intrinsics.fx, intrinsics.fy * intrinsics.fy
@@ -121,18 +145,38 @@ def place(
         if not np.abs(step).max(initial=0.0) > CLOSE:
             break
     transl = np.where(np.isfinite(transl).all(axis=1, keepdims=True), transl, start)
-    relative = np.array([RELATIVE_SIGMA.get(source, 0.0) for source in sources])
     relative = np.hypot(relative, CUT_SIGMA * (1.0 - seen @ _VOTE_SHARES))
     information, misfit = np.array(fits, np.float64).reshape(-1, 2).T
     variance = misfit / np.maximum(2.0 * weights.sum(axis=1), 1e-12)
     sigma = np.hypot(relative * transl[:, 2], np.sqrt(variance / information))
-    sigma[[source is ScaleSource.NONE for source in sources]] = math.inf
-    return Placement(
-        transl=transl.astype(np.float32),
-        depth_sigma=sigma.astype(np.float32),
-        residual=np.sqrt(variance).astype(np.float32),
-        scale=sources,
-    )
+    return (
+        transl.astype(np.float32), sigma.astype(np.float32), np.sqrt(variance).astype(np.float32)
+    )  # fmt: skip
+
+
+def _searched_compiled(
+    joints: FloatArray,
+    keypoints: FloatArray,
+    confidence: FloatArray,
+    start: _Array,
+    relative: _Array,
+    intrinsics: Intrinsics,
+) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """As `searched`, in one call."""
+    assert kernels is not None
+    count, k = len(joints), intrinsics
+    transl = np.empty((count, 3), np.float32)
+    sigma, residual = np.empty((2, count), np.float32)
+    kernels.place(
+        np.ascontiguousarray(joints, np.float32), np.ascontiguousarray(keypoints, np.float32),
+        np.ascontiguousarray(confidence, np.float32), JOINT_WEIGHTS, start, relative,
+        np.array([k.fx, k.fy, k.cx, k.cy, CUT_SIGMA, NEAR, CLOSE, MOST_STEPS, LEAST_SEEN]),
+        transl, sigma, residual,
+    )  # fmt: skip
+    return transl, sigma, residual
+
+
+search = searched if kernels is None else _searched_compiled
 
 
 def at_depth(
@@ -172,8 +216,7 @@ def _on_plane(keypoints: FloatArray, k: Intrinsics) -> _Array:
 
 def _weights(seen: NDArray[np.bool_]) -> _Array:
     """Votes (N, J) of the joints, of which some are seen."""
-    # Fewer than six visible joints say little about distance: then the hidden ones vote as well.
-    return JOINT_WEIGHTS * (seen | (np.count_nonzero(seen, axis=1) < 6)[:, None])
+    return JOINT_WEIGHTS * (seen | (np.count_nonzero(seen, axis=1) < LEAST_SEEN)[:, None])
 
 
 def _linearise(

@@ -33,6 +33,7 @@ _SHAPES = (
 """Of value, velocity and measurement of pose, place and face, components in rows (see
 `adaptive.turned`); of mean, weight and spread of shape."""
 _ENDS = np.cumsum([int(np.prod(shape)) for shape in _SHAPES]).tolist()
+WIDTH = _ENDS[-1]
 MOVING = slice(0, _ENDS[8])
 """Columns of everything that moves; behind them is what stays."""
 

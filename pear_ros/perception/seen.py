@@ -23,7 +23,7 @@ def _moved() -> NDArray[np.int64]:
     return np.array([parents.index(j) if j in parents else j for j in turning])
 
 
-_MOVED = _moved()
+MOVED = _moved()
 _SMALL = ("jaw_pose", "eye_pose")
 _NUMBERS = (*FACE, *SHAPE, *_SMALL)
 _CUTS = (width(FACE), width(FACE) + width(SHAPE))
@@ -96,5 +96,5 @@ def seen_of(
         sight=sight[:, None],
         distance=distance,
         found=np.array([human.state is not TrackState.PREDICTED for human in humans], np.float64),
-        shown=confidence[:, _MOVED] > 0,
+        shown=confidence[:, MOVED] > 0,
     )

@@ -1,0 +1,22 @@
+"""Compiled steps of every picture, where this machine could compile them; None where it could not.
+
+`kernels` does in one call what numpy does in dozens, whose price is in the number of calls and grows
+with every pause between two pictures:
+
+* `quaternions`, `axis_angles`: so3.quaternion and so3.axis_angle
+* `place`: the search of perception/place.py
+* `smooth`: perception/filters.py
+
+The numpy code says the same at length, runs where there is no compiler, and is what the tests compare
+the kernels with (tests/ros/native/).
+"""
+
+from __future__ import annotations
+
+from types import ModuleType
+
+kernels: ModuleType | None
+try:
+    from pear_ros.native import _kernels as kernels
+except ImportError:
+    kernels = None

@@ -1,0 +1,320 @@
+/* What every picture needs, compiled: the same steps as the numpy code that calls it (pear_ros/native/__init__.py
+   says which), without its hundreds of small calls. Every function takes arrays that Python has made, checks
+   their types and sizes, and writes its results into arrays it is given. */
+
+#include "buffers.h"
+#include "place.h"
+#include "rotations.h"
+#include "smooth.h"
+
+#define TAKE(variable, ...)                                                                                          \
+    do {                                                                                                             \
+        variable = numbers(&buffers, __VA_ARGS__);                                                                   \
+        if (variable == NULL)                                                                                        \
+            goto failed;                                                                                             \
+    } while (0)
+
+static int expect(const char *kernel, Py_ssize_t expected, Py_ssize_t found)
+{
+    if (expected != found)
+        PyErr_Format(PyExc_TypeError, "%s: expected %zd arguments, found %zd", kernel, expected, found);
+    return expected == found;
+}
+
+static void nine(const Py_buffer *matrices, Py_ssize_t i, double *m)
+{
+    for (int k = 0; k < 9; k++)
+        m[k] = matrices->itemsize == 4 ? ((const float *)matrices->buf)[9 * i + k] : ((const double *)matrices->buf)[9 * i + k];
+}
+
+/* quaternions(matrices (M, 3, 3) of either float, out (M, 4) doubles) */
+static PyObject *quaternions(PyObject *module, PyObject *const *args, Py_ssize_t count)
+{
+    Buffers buffers = {.count = 0, .kernel = "quaternions"};
+    if (!expect(buffers.kernel, 2, count))
+        return NULL;
+    Py_buffer *matrices = any_size(&buffers, args[0], "matrices", "fd", READ);
+    if (matrices == NULL)
+        goto failed;
+    Py_ssize_t many = matrices->len / matrices->itemsize / 9;
+    double *out;
+    TAKE(out, args[1], "out", "d", 4 * many, WRITE);
+    for (Py_ssize_t i = 0; i < many; i++) {
+        double m[9];
+        nine(matrices, i, m);
+        quaternion_of(m, out + 4 * i);
+    }
+    release(&buffers);
+    Py_RETURN_NONE;
+failed:
+    release(&buffers);
+    return NULL;
+}
+
+/* axis_angles(matrices (M, 3, 3) of either float, out (M, 3) floats) */
+static PyObject *axis_angles(PyObject *module, PyObject *const *args, Py_ssize_t count)
+{
+    Buffers buffers = {.count = 0, .kernel = "axis_angles"};
+    if (!expect(buffers.kernel, 2, count))
+        return NULL;
+    Py_buffer *matrices = any_size(&buffers, args[0], "matrices", "fd", READ);
+    if (matrices == NULL)
+        goto failed;
+    Py_ssize_t many = matrices->len / matrices->itemsize / 9;
+    float *out;
+    TAKE(out, args[1], "out", "f", 3 * many, WRITE);
+    for (Py_ssize_t i = 0; i < many; i++) {
+        double m[9], q[4], v[3];
+        nine(matrices, i, m);
+        quaternion_of(m, q);
+        logarithm_of(q, v);
+        for (int k = 0; k < 3; k++)
+            out[3 * i + k] = (float)v[k];
+    }
+    release(&buffers);
+    Py_RETURN_NONE;
+failed:
+    release(&buffers);
+    return NULL;
+}
+
+/* place(joints (N, J, 3), keypoints (N, J, 2), confidence (N, J): floats; votes (J), start (N, 3), relative (N),
+   rules (fx, fy, cx, cy, cut_sigma, near, close, steps, least_seen): doubles; transl (N, 3), sigma (N),
+   residual (N): floats, written) */
+static PyObject *place(PyObject *module, PyObject *const *args, Py_ssize_t count)
+{
+    Buffers buffers = {.count = 0, .kernel = "place"};
+    if (!expect(buffers.kernel, 10, count))
+        return NULL;
+    Py_buffer *of_votes = any_size(&buffers, args[3], "votes", "d", READ);
+    if (of_votes == NULL)
+        goto failed;
+    Py_buffer *of_relative = any_size(&buffers, args[5], "relative", "d", READ);
+    if (of_relative == NULL)
+        goto failed;
+    Py_ssize_t people = of_relative->len / 8, many = of_votes->len / 8;
+    const float *joints, *keypoints, *confidence;
+    const double *start, *rules, *votes = of_votes->buf, *relative = of_relative->buf;
+    float *transl, *sigma, *residual;
+    TAKE(joints, args[0], "joints", "f", people * many * 3, READ);
+    TAKE(keypoints, args[1], "keypoints", "f", people * many * 2, READ);
+    TAKE(confidence, args[2], "confidence", "f", people * many, READ);
+    TAKE(start, args[4], "start", "d", people * 3, READ);
+    TAKE(rules, args[6], "rules", "d", 9, READ);
+    TAKE(transl, args[7], "transl", "f", people * 3, WRITE);
+    TAKE(sigma, args[8], "sigma", "f", people, WRITE);
+    TAKE(residual, args[9], "residual", "f", people, WRITE);
+    Placing placing = {
+        .fx = rules[0], .fy = rules[1], .cx = rules[2], .cy = rules[3], .cut_sigma = rules[4], .near = rules[5],
+        .close = rules[6], .steps = (int)rules[7], .least_seen = (int)rules[8], .joints = (int)many,
+    };
+    for (Py_ssize_t i = 0; i < people; i++)
+        place_one(&placing, joints + 3 * many * i, keypoints + 2 * many * i, confidence + many * i, votes, start + 3 * i,
+                  relative[i], transl + 3 * i, sigma + i, residual + i);
+    release(&buffers);
+    Py_RETURN_NONE;
+failed:
+    release(&buffers);
+    return NULL;
+}
+
+enum { BEGINS = 0, GOES_ON = 1, AGAIN = 2 };
+
+static int gather(Buffers *buffers, PyObject *arrays, const char *name, Py_ssize_t people, double *out, Py_ssize_t step,
+                  Py_ssize_t room)
+{
+    if (!PyTuple_Check(arrays)) {
+        PyErr_Format(PyExc_TypeError, "%s: %s: expected a tuple", buffers->kernel, name);
+        return 0;
+    }
+    Py_ssize_t at = 0;
+    for (Py_ssize_t k = 0; k < PyTuple_GET_SIZE(arrays); k++) {
+        Py_ssize_t stride, length;
+        const char *from = rows(buffers, PyTuple_GET_ITEM(arrays, k), name, people, &stride, &length);
+        if (from == NULL)
+            return 0;
+        if (at + length > room)
+            break;
+        for (Py_ssize_t i = 0; i < people; i++)
+            for (Py_ssize_t c = 0; c < length; c++)
+                out[i * step + at + c] = ((const float *)(from + i * stride))[c];
+        PyBuffer_Release(&buffers->held[--buffers->count]);
+        at += length;
+        if (k + 1 == PyTuple_GET_SIZE(arrays) && at == room)
+            return 1;
+    }
+    PyErr_Format(PyExc_ValueError, "%s: %s: expected %zd numbers per person", buffers->kernel, name, room);
+    return 0;
+}
+
+static void measured_pose(const Row *r, double *row, const float *rotations, const double *small, const double *turn)
+{
+    double m[9], rooted[9], q[4];
+    for (int j = 0; j < TURNS; j++) {
+        if (j < ROTATIONS) {
+            for (int k = 0; k < 9; k++)
+                m[k] = rotations[9 * j + k];
+            if (j == 0) {
+                for (int a = 0; a < 3; a++)
+                    for (int b = 0; b < 3; b++)
+                        rooted[3 * a + b] = turn[3 * a] * m[b] + turn[3 * a + 1] * m[3 + b] + turn[3 * a + 2] * m[6 + b];
+                memcpy(m, rooted, sizeof m);
+            }
+            quaternion_of(m, q);
+        } else {
+            exponential_of(small + 3 * (j - ROTATIONS), q);
+        }
+        for (int i = 0; i < 4; i++)
+            row[r->turned + i * TURNS + j] = q[i];
+    }
+}
+
+static void told_pose(const Row *r, const double *row, const double *turn, float *rotations, float *small)
+{
+    double q[4], m[9], back[9], v[3];
+    for (int j = 0; j < TURNS; j++) {
+        for (int i = 0; i < 4; i++)
+            q[i] = row[r->turn + i * TURNS + j];
+        if (j < ROTATIONS) {
+            matrix_of(q, m);
+            if (j == 0) {
+                for (int a = 0; a < 3; a++)
+                    for (int b = 0; b < 3; b++)
+                        back[3 * a + b] = turn[a] * m[b] + turn[3 + a] * m[3 + b] + turn[6 + a] * m[6 + b];
+                memcpy(m, back, sizeof m);
+            }
+            for (int k = 0; k < 9; k++)
+                rotations[9 * j + k] = (float)m[k];
+        } else {
+            logarithm_of(q, v);
+            for (int k = 0; k < 3; k++)
+                small[3 * (j - ROTATIONS) + k] = (float)v[k];
+        }
+    }
+}
+
+/* smooth(old, now (N, W): doubles, the latter written; states (N): bytes of the enumeration above; seconds (N),
+   found (N): doubles; deep (N): bytes, 1 where a depth image said how far; confidence (N, J): floats; moved (55):
+   int32; factors (55), rules (26): doubles; rotations (N, 52, 3, 3), faces, shapes and small (tuples of (N, K),
+   the last axis-angles, 9 in all): floats; transl (N, 3), reference (12: rotation and translation from the optical
+   frame to that of the filters): doubles; then floats, written, all in the optical frame: rotations
+   (N, 52, 3, 3), small (N, 9), numbers (N, faces and shapes), transl (N, 3), velocity (N, 3)) */
+static PyObject *smooth(PyObject *module, PyObject *const *args, Py_ssize_t count)
+{
+    Buffers buffers = {.count = 0, .kernel = "smooth"};
+    double *now, *small = NULL;
+    if (!expect(buffers.kernel, 20, count))
+        return NULL;
+    Py_buffer *of_states = any_size(&buffers, args[2], "states", "B", READ);
+    if (of_states == NULL)
+        goto failed;
+    Py_ssize_t people = of_states->len, shown, joints, turning, turned;
+    const unsigned char *states = of_states->buf, *deep;
+    const double *rules, *old, *seconds, *found, *factors, *transl, *reference;
+    const int *moved;
+    const char *confidence, *rotations;
+    float *out_rotations, *out_small, *out_numbers, *out_transl, *out_velocity;
+    TAKE(rules, args[9], "rules", "d", 26, READ);
+    Row r = row_of((int)rules[24], (int)rules[25]);
+    TAKE(old, args[0], "old", "d", people * r.width, READ);
+    TAKE(now, args[1], "now", "d", people * r.width, WRITE);
+    TAKE(seconds, args[3], "seconds", "d", people, READ);
+    TAKE(found, args[4], "found", "d", people, READ);
+    TAKE(deep, args[5], "deep", "B", people, READ);
+    confidence = rows(&buffers, args[6], "confidence", people, &shown, &joints);
+    if (confidence == NULL)
+        goto failed;
+    TAKE(moved, args[7], "moved", "i", TURNS, READ);
+    TAKE(factors, args[8], "factors", "d", TURNS, READ);
+    rotations = rows(&buffers, args[10], "rotations", people, &turning, &turned);
+    if (rotations == NULL)
+        goto failed;
+    TAKE(transl, args[14], "transl", "d", people * 3, READ);
+    TAKE(reference, args[15], "reference", "d", 12, READ);
+    TAKE(out_rotations, args[16], "out rotations", "f", people * 9 * ROTATIONS, WRITE);
+    TAKE(out_small, args[17], "out small", "f", people * 9, WRITE);
+    TAKE(out_numbers, args[18], "out numbers", "f", people * (r.face + r.shape), WRITE);
+    TAKE(out_transl, args[19], "out places", "f", people * 6, WRITE);
+    out_velocity = out_transl + 3 * people;
+    int fits = turned == 9 * ROTATIONS;
+    for (int j = 0; j < TURNS; j++)
+        fits &= 0 <= moved[j] && moved[j] < joints;
+    if (!fits) {
+        PyErr_SetString(PyExc_ValueError, "smooth: rotations or moved do not fit");
+        goto failed;
+    }
+    small = PyMem_Malloc((size_t)(people * 9 + 1) * sizeof *small);
+    if (small == NULL) {
+        PyErr_NoMemory();
+        goto failed;
+    }
+    if (!gather(&buffers, args[11], "faces", people, now + r.miened, r.width, r.face) ||
+        !gather(&buffers, args[12], "shapes", people, now + r.mean, r.width, r.shape) ||
+        !gather(&buffers, args[13], "small", people, small, 9, 9))
+        goto failed;
+    Rules all;
+    memcpy(&all, rules, sizeof all);
+    for (Py_ssize_t n = 0; n < people; n++) {
+        const float *sure = (const float *)(confidence + n * shown);
+        const double *before = old + n * r.width;
+        double *row = now + n * r.width, total = 0.0;
+        for (Py_ssize_t j = 0; j < joints; j++)
+            total += sure[j];
+        Sighting s = {
+            .seconds = seconds[n], .distance = length3(transl + 3 * n), .found = found[n], .confidence = total / joints,
+        };
+        double way[3];
+        times(reference, transl + 3 * n, way);
+        measured_pose(&r, row, (const float *)(rotations + n * turning), small + 9 * n, reference);
+        for (int i = 0; i < 3; i++)
+            row[r.placed + i] = way[i] + reference[9 + i], s.sight[i] = deep[n] ? 0.0 : way[i];
+        if (states[n] == GOES_ON) {
+            double trust = all.guessed + (1.0 - all.guessed) * s.found;
+            for (int j = 0; j < TURNS; j++)
+                turn_on(&r, &all.pose, before, row, j, s.seconds,
+                        factors[j] * (sure[moved[j]] > 0.0f ? trust : all.guessed));
+            place_on(&r, &all, before, row, &s, trust);
+            face_on(&r, &all.face, before, row, s.seconds);
+        } else {
+            begin_motion(&r, row);
+        }
+        if (states[n] == BEGINS)
+            begin_shape(&r, &all, &s, row);
+        else
+            shape_on(&r, &all, before, row, &s);
+        told_pose(&r, row, reference, out_rotations + 9 * ROTATIONS * n, out_small + 9 * n);
+        double at[3], place[3], velocity[3];
+        for (int i = 0; i < 3; i++)
+            at[i] = row[r.place + i] - reference[9 + i];
+        times_back(reference, at, place);
+        times_back(reference, row + r.speed, velocity);
+        for (int i = 0; i < 3; i++)
+            out_transl[3 * n + i] = (float)place[i], out_velocity[3 * n + i] = (float)velocity[i];
+        float *out = out_numbers + n * (r.face + r.shape);
+        for (int i = 0; i < r.face; i++)
+            out[i] = (float)row[r.mien + i];
+        for (int i = 0; i < r.shape; i++)
+            out[r.face + i] = (float)row[r.mean + i];
+    }
+    PyMem_Free(small);
+    release(&buffers);
+    Py_RETURN_NONE;
+failed:
+    PyMem_Free(small);
+    release(&buffers);
+    return NULL;
+}
+
+static PyMethodDef METHODS[] = {
+    {"quaternions", (PyCFunction)(void (*)(void))quaternions, METH_FASTCALL, NULL},
+    {"axis_angles", (PyCFunction)(void (*)(void))axis_angles, METH_FASTCALL, NULL},
+    {"place", (PyCFunction)(void (*)(void))place, METH_FASTCALL, NULL},
+    {"smooth", (PyCFunction)(void (*)(void))smooth, METH_FASTCALL, NULL},
+    {NULL, NULL, 0, NULL},
+};
+
+static struct PyModuleDef MODULE = {
+    PyModuleDef_HEAD_INIT, "_kernels", "Compiled steps of every picture; see pear_ros/native/__init__.py.", -1, METHODS, NULL, NULL, NULL, NULL,
+};
+
+PyMODINIT_FUNC PyInit__kernels(void) { return PyModule_Create(&MODULE); }

@@ -1,0 +1,13 @@
+from typing import Any
+
+def quaternions(matrices: Any, out: Any, /) -> None: ...
+def axis_angles(matrices: Any, out: Any, /) -> None: ...
+def place(
+    joints: Any, keypoints: Any, confidence: Any, votes: Any, start: Any, relative: Any, rules: Any, transl: Any,
+    sigma: Any, residual: Any, /,
+) -> None: ...  # fmt: skip
+def smooth(
+    old: Any, now: Any, states: Any, seconds: Any, found: Any, deep: Any, confidence: Any, moved: Any, factors: Any,
+    rules: Any, rotations: Any, faces: Any, shapes: Any, small: Any, transl: Any, reference: Any, out_rotations: Any,
+    out_small: Any, out_numbers: Any, out_places: Any, /,
+) -> None: ...  # fmt: skip
