@@ -18,7 +18,7 @@ from pear_ros.live.settings import Settings
 from pear_ros.live.worker import Done
 from pear_ros.messages import codec
 from pear_ros.messages.body_model import body_model
-from pear_ros.messages.frames import faces
+from pear_ros.messages.frames import axes
 from pear_ros.messages.human import human_array
 from pear_ros.messages.identity import Identity
 from pear_ros.messages.markers import MarkerStyle, marker_array
@@ -100,7 +100,7 @@ class Outputs:
         )
         # Without a calibration there is no place to put a frame at.
         placed = bool(result.calibrated and settings.publish_tf and result.humans)
-        known = faces(result.humans) if placed or (settings.rep155 and result.humans) else None
+        known = axes(result.humans) if placed or (settings.rep155 and result.humans) else None
         if placed:
             message = tf_message(
                 result, self._naming, joints=settings.publish_joint_tf, known=known

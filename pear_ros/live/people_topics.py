@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import math
+import time
 from collections.abc import Sequence
 
 from pear_ros.live.graph import RESULT, Graph, Level, Publisher, Qos
 from pear_ros.messages import foreign
-from pear_ros.messages.frames import Faces
+from pear_ros.messages.frames import Axes
 from pear_ros.messages.names import BODIES, FACES, MATCHES, TRACKED, Naming
 from pear_ros.messages.rep155 import BODY_TOPICS, FACE_TOPICS, rep155, tracked
 from pear_ros.problems import PearError
 from pear_ros.types import HumanFrame
 
+ASKED_EVERY = 0.2
+"""Seconds for which the answer holds whether somebody listens."""
 _PASSING = Qos(depth=RESULT.depth, tunable=False)
 """For the topics of one person."""
 
@@ -27,6 +31,7 @@ class PeopleTopics:
         self._fixed: dict[str, Publisher] = {}
         self._of_person: dict[int, dict[str, Publisher]] = {}
         self._available = True
+        self._asked, self._heard = -math.inf, False
 
     def _open(self) -> None:
         for topic, kind in (
@@ -41,23 +46,18 @@ class PeopleTopics:
                 self._graph.log(Level.INFO, f"no REP-155 topics: {error}")
                 return
 
-    def publish(self, frame: HumanFrame, faces: Faces | None = None) -> None:
-        """Everything REP-155 wants that somebody listens to; faces: where they are known already."""
+    def publish(self, frame: HumanFrame, axes: Axes | None = None) -> None:
+        """Everything REP-155 wants that somebody listens to; axes: where they are known already."""
         if not self._fixed and self._available:
             self._open()
         if not self._available:
             return
         self._follow(frame)
-        wanted = any(
-            publisher.subscribers
-            for topics in self._of_person.values()
-            for publisher in topics.values()
-        )
-        listening = wanted or self._fixed[MATCHES].subscribers
+        listening = self._listened()
         messages = (
-            rep155(frame, self._naming, self._names, known=faces)
+            rep155(frame, self._naming, self._names, known=axes)
             if listening
-            else tracked(frame, self._naming, faces)
+            else tracked(frame, self._naming, axes)
         )
         places = dict(self._fixed)
         for topics in self._of_person.values() if listening else ():
@@ -66,6 +66,16 @@ class PeopleTopics:
             publisher = places.get(message.topic)
             if publisher is not None:
                 publisher.publish(message.data)
+
+    def _listened(self) -> bool:
+        """Whether somebody listens to any of the people's topics; asked now and then, since it takes
+        a question per topic."""
+        now = time.monotonic()
+        if now - self._asked >= ASKED_EVERY:
+            topics = [t for topics in self._of_person.values() for t in topics.values()]
+            self._asked = now
+            self._heard = any(t.subscribers for t in (self._fixed[MATCHES], *topics))
+        return self._heard
 
     def close(self) -> None:
         for topics in (self._fixed, *self._of_person.values()):
@@ -80,6 +90,7 @@ class PeopleTopics:
             for publisher in self._of_person.pop(track_id).values():
                 publisher.close()
         for track_id in sorted(present - set(self._of_person)):
+            self._asked = -math.inf
             topics = {self._naming.body_topic(track_id, n): kind for n, kind in BODY_TOPICS.items()}
             topics |= {
                 self._naming.face_topic(track_id, n): kind for n, kind in FACE_TOPICS.items()

@@ -14,7 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pear_core import anatomy
-from pear_ros.so3 import matrices
+from pear_ros.native import kernels
+from pear_ros.so3 import matrices, quaternion
 from pear_ros.types import FloatArray, Human, TrackState
 
 Array = NDArray[np.float64]
@@ -55,19 +56,43 @@ def face(humans: Sequence[Human], heads: Array | None = None) -> Poses:
 
 
 @dataclass(frozen=True)
-class Faces:
-    """Of N people: rotations (N, 3, 3) of the heads, poses of the faces, and which are visible (N,)."""
+class Axes:
+    """Of N people: values (N, 3, 7), place and quaternion (x y z, qx qy qz qw) of the frames of body,
+    face and gaze; seen (N,), whose faces are visible."""
 
-    heads: Array
-    poses: Poses
+    values: Array
     seen: NDArray[np.bool_]
 
 
-def faces(humans: Sequence[Human]) -> Faces:
-    """What every message about faces begins with; at least one person."""
+def axes(humans: Sequence[Human]) -> Axes:
+    """What every message about frames begins with; at least one person."""
+    values, towards = named(humans)
+    shown = [h.joint_confidence[SELLION] > 0 and h.state != TrackState.PREDICTED for h in humans]
+    return Axes(values, towards & np.array(shown))
+
+
+def _poses(humans: Sequence[Human]) -> tuple[Array, NDArray[np.bool_]]:
     heads = head_rotations(humans)
-    poses = face(humans, heads)
-    return Faces(heads, poses, visible_faces(humans, poses))
+    bodies, faces = body(humans), face(humans, heads)
+    values = np.empty((len(humans), 3, 7))
+    for i, part in enumerate((bodies, faces, gaze(humans, heads))):
+        values[:, i, :3], values[:, i, 3:] = part.origin, quaternion(part.rotation)
+    return values, _towards(faces)
+
+
+def _poses_compiled(humans: Sequence[Human]) -> tuple[Array, NDArray[np.bool_]]:
+    """As `_poses`, in one call."""
+    assert kernels is not None
+    values, towards = np.empty((len(humans), 3, 7)), np.empty(len(humans), np.bool_)
+    kernels.axes(
+        tuple([h.parameters.rotations for h in humans]), tuple([h.joints for h in humans]),
+        tuple([h.parameters.eye_pose for h in humans]), _WHICH, values, towards,
+    )  # fmt: skip
+    return values, towards
+
+
+_WHICH = np.array([*_HEAD_CHAIN, *_HIPS, SELLION], np.int32)
+named = _poses if kernels is None else _poses_compiled
 
 
 def gaze(humans: Sequence[Human], heads: Array | None = None) -> Poses:
@@ -122,9 +147,12 @@ def visible_faces(humans: Sequence[Human], faces: Poses | None = None) -> NDArra
     if not humans:
         return np.zeros(0, bool)
     faces = face(humans) if faces is None else faces
-    towards = (faces.rotation[:, :, 0] * -faces.origin).sum(axis=1) > 0
     seen = [h.joint_confidence[SELLION] > 0 and h.state != TrackState.PREDICTED for h in humans]
-    return np.asarray(towards & np.array(seen))
+    return np.asarray(_towards(faces) & np.array(seen))
+
+
+def _towards(faces: Poses) -> NDArray[np.bool_]:
+    return np.asarray((faces.rotation[:, :, 0] * -faces.origin).sum(axis=1) > 0)
 
 
 JOINT_LINKS: tuple[str, ...] = tuple(

@@ -57,7 +57,7 @@ def rep155(
     naming: Naming = ONLY_CAMERA,
     expression_names: Sequence[str] = (),
     face_trust: float = 0.0,
-    known: frames.Faces | None = None,
+    known: frames.Axes | None = None,
 ) -> list[Outgoing]:
     """Everything REP-155 wants to know of one frame.
 
@@ -66,7 +66,7 @@ def rep155(
     `expression` is sent only where they are ARKit's. face_trust: how far the model is to be
     believed about lids, jaw and expressions, 0..1; scales the confidence of `facs` and
     `expression`, and 0 leaves both out. That is right for the model that ships: its faces hardly
-    move, and it would call every smile neutral. known: frames.faces, where that is at hand.
+    move, and it would call every smile neutral. known: frames.axes, where that is at hand.
     """
     people = list(frame.humans)
     faces = _seen(people, known)
@@ -90,13 +90,13 @@ def rep155(
 
 
 def tracked(
-    frame: HumanFrame, naming: Naming = ONLY_CAMERA, known: frames.Faces | None = None
+    frame: HumanFrame, naming: Naming = ONLY_CAMERA, known: frames.Axes | None = None
 ) -> list[Outgoing]:
     """Only the two lists of ids of `rep155`, for frames whose people nobody listens to."""
     return _lists(frame, naming, frame.humans, _seen(frame.humans, known))
 
 
-def _seen(people: Sequence[Human], known: frames.Faces | None) -> list[Human]:
+def _seen(people: Sequence[Human], known: frames.Axes | None) -> list[Human]:
     visible = frames.visible_faces(people) if known is None else known.seen
     return [h for h, s in zip(people, visible, strict=True) if s]
 

@@ -16,6 +16,8 @@ from pear_ros.messages.names import ONLY_CAMERA, Naming
 from pear_ros.so3 import quaternion
 from pear_ros.types import HumanFrame, ScaleSource
 
+_BODY, _FACE, _GAZE = range(3)
+"""In frames.Axes.values."""
 _VALUES = 7
 """Numbers of a transform: x y z, qx qy qz qw."""
 
@@ -26,7 +28,7 @@ def tf_message(
     *,
     joints: bool = False,
     faces: bool = True,
-    known: frames.Faces | None = None,
+    known: frames.Axes | None = None,
 ) -> bytes:
     """tf2_msgs/TFMessage of one frame, as CDR with the 4-byte header.
 
@@ -34,44 +36,36 @@ def tf_message(
     hips, x forward, z up); faces: `face_<id>` (origin at the sellion, x out of the face, z up) and
     `gaze_<id>` (same origin, z along the gaze, x to the person's right, y down) for faces that can
     be seen; joints: the 55 kinematic joints under `body_<id>`, named `<link>_<id>` (see
-    frames.JOINT_LINKS). Ids are those of `naming`. known: frames.faces of all the frame's people, where
+    frames.JOINT_LINKS). Ids are those of `naming`. known: frames.axes of all the frame's people, where
     that is at hand. People without a metric scale get no frame.
     Source: REP-155, "Face and Gaze Frames", "Body Frames".
     """
-    people = [h for h in frame.humans if h.scale != ScaleSource.NONE]
-    ids = tuple(naming.body(h.track_id) for h in people)
-    face_ids: tuple[str, ...] = ()
-    parts: list[frames.Poses] = []
-    if people:
-        bodies = frames.body(people)
-        parts.append(bodies)
-        if joints:
-            parts.append(_below(bodies, *frames.joints(people)))
-        if faces:
-            if known is None or len(people) < len(frame.humans):
-                known = frames.faces(people)
-            face_ids = tuple(
-                naming.face(h.track_id) for h, s in zip(people, known.seen, strict=True) if s
-            )
-            for poses in (known.poses, frames.gaze(people, known.heads)) if face_ids else ():
-                parts.append(frames.Poses(poses.rotation[known.seen], poses.origin[known.seen]))
-    message, stamps, places = _layout(frame.frame_id, ids, face_ids, joints)
+    rows = [i for i, h in enumerate(frame.humans) if h.scale != ScaleSource.NONE]
+    people = [frame.humans[i] for i in rows]
+    ids = tuple([naming.body(h.track_id) for h in people])
     if not people:
-        return message
-    values = np.empty((len(places), _VALUES), "<f8")
-    values[:, :3] = np.concatenate([p.origin for p in parts])
-    values[:, 3:] = quaternion(np.concatenate([p.rotation for p in parts]))
+        return _layout(frame.frame_id, ids, (), joints)[0]
+    axes = frames.axes(frame.humans) if known is None else known
+    seen = [i for i in rows if axes.seen[i]] if faces else []
+    parts = [axes.values[rows, _BODY]]
+    if joints:
+        parts.append(_below(frames.body(people), *frames.joints(people)))
+    if seen:
+        parts += [axes.values[seen, _FACE], axes.values[seen, _GAZE]]
+    face_ids = tuple([naming.face(frame.humans[i].track_id) for i in seen])
+    message, stamps, places = _layout(frame.frame_id, ids, face_ids, joints)
     out = np.frombuffer(message, "<u4").copy()
     out[stamps] = np.array(codec.split_stamp(frame.stamp), "<u4")
-    out[places] = values.view("<u4")
+    out[places] = np.concatenate(parts).view("<u4")
     return out.tobytes()
 
 
-def _below(parents: frames.Poses, rotation: frames.Array, origin: frames.Array) -> frames.Poses:
-    """Frames of links (N, K, ...) seen from their people's frames, as one list of N x K."""
+def _below(parents: frames.Poses, rotation: frames.Array, origin: frames.Array) -> frames.Array:
+    """Frames of links (N, K, ...) seen from their people's frames, as one list (N x K, 7)."""
     back = parents.rotation.swapaxes(1, 2)[:, None]
     at = back @ (origin - parents.origin[:, None])[..., None]
-    return frames.Poses((back @ rotation).reshape(-1, 3, 3), at.reshape(-1, 3))
+    turn = quaternion((back @ rotation).reshape(-1, 3, 3))
+    return np.concatenate([at.reshape(-1, 3), turn], axis=1)
 
 
 @lru_cache(maxsize=16)

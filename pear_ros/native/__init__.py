@@ -6,6 +6,9 @@ with every pause between two pictures:
 * `quaternions`, `axis_angles`: so3.quaternion and so3.axis_angle
 * `place`: the search of perception/place.py
 * `smooth`: perception/filters.py
+* `sample`, `histograms`: perception/appearance.py
+* `confidence`: perception/pipeline.py
+* `axes`: messages/frames.py
 
 The numpy code says the same at length, runs where there is no compiler, and is what the tests compare
 the kernels with (tests/ros/native/).

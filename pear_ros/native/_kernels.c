@@ -2,7 +2,9 @@
    says which), without its hundreds of small calls. Every function takes arrays that Python has made, checks
    their types and sizes, and writes its results into arrays it is given. */
 
+#include "axes.h"
 #include "buffers.h"
+#include "colours.h"
 #include "place.h"
 #include "rotations.h"
 #include "smooth.h"
@@ -305,11 +307,198 @@ failed:
     return NULL;
 }
 
+/* axes(rotations, joints, eyes: tuples of N arrays (1, 52, 3, 3), (J, 3), (1, 6) of floats; which (8) int32: five
+   joints from spine to head, two hips, sellion; poses (N, 3, 7) doubles, written: body, face, gaze as place and
+   quaternion; towards (N) bytes, written: whether the face looks towards the camera) */
+static PyObject *axes(PyObject *module, PyObject *const *args, Py_ssize_t count)
+{
+    Buffers buffers = {.count = 0, .kernel = "axes"};
+    if (!expect(buffers.kernel, 6, count))
+        return NULL;
+    for (int i = 0; i < 3; i++)
+        if (!PyTuple_Check(args[i]) || PyTuple_GET_SIZE(args[i]) != PyTuple_GET_SIZE(args[0])) {
+            PyErr_SetString(PyExc_TypeError, "axes: expected three tuples of one length");
+            return NULL;
+        }
+    Py_ssize_t people = PyTuple_GET_SIZE(args[0]);
+    const int *which;
+    double *poses;
+    unsigned char *towards;
+    TAKE(which, args[3], "which", "i", 8, READ);
+    TAKE(poses, args[4], "poses", "d", people * 21, WRITE);
+    TAKE(towards, args[5], "towards", "B?", people, WRITE);
+    Joints joints = {.hips = {which[5], which[6]}, .sellion = which[7]};
+    for (int i = 0; i < CHAIN; i++)
+        joints.chain[i] = which[i];
+    for (Py_ssize_t n = 0; n < people; n++) {
+        const float *rotations, *eyes;
+        int kept = buffers.count, fits = 1;
+        TAKE(rotations, PyTuple_GET_ITEM(args[0], n), "rotations", "f", 9 * ROTATIONS, READ);
+        Py_buffer *all = any_size(&buffers, PyTuple_GET_ITEM(args[1], n), "joints", "f", READ);
+        if (all == NULL)
+            goto failed;
+        TAKE(eyes, PyTuple_GET_ITEM(args[2], n), "eyes", "f", 6, READ);
+        for (int i = 0; i < 8; i++)
+            fits &= 0 <= which[i] && which[i] < (i < CHAIN ? ROTATIONS : all->len / 12);
+        if (!fits) {
+            PyErr_SetString(PyExc_ValueError, "axes: which: no such joint");
+            goto failed;
+        }
+        towards[n] = (unsigned char)axes_of(&joints, rotations, all->buf, eyes, poses + 21 * n);
+        while (buffers.count > kept)
+            PyBuffer_Release(&buffers.held[--buffers.count]);
+    }
+    release(&buffers);
+    Py_RETURN_NONE;
+failed:
+    release(&buffers);
+    return NULL;
+}
+
+static int points_of(Buffers *buffers, PyObject *const *args, Py_ssize_t joints, Points *points)
+{
+    Py_buffer *region = any_size(buffers, args[2], "region", "B", READ);
+    if (region == NULL)
+        return 0;
+    points->region = region->buf, points->count = (int)region->len;
+    points->joints = numbers(buffers, args[0], "joints", "i", 4 * region->len, READ);
+    if (points->joints == NULL)
+        return 0;
+    points->weights = numbers(buffers, args[1], "weights", "f", 4 * region->len, READ);
+    if (points->weights == NULL)
+        return 0;
+    for (Py_ssize_t i = 0; i < 4 * region->len; i++)
+        if (points->joints[i] < 0 || points->joints[i] >= joints) {
+            PyErr_Format(PyExc_ValueError, "%s: joints: no such key point", buffers->kernel);
+            return 0;
+        }
+    return 1;
+}
+
+/* sample(joints (P, 4) int32, weights (P, 4) floats, region (P) bytes; image (H, W, 3) bytes, rows and pixels at
+   any step; keypoints (N, J, 2) floats, pixels; then written, bytes: pixels (N, P, 3), inside (N, P)) */
+static PyObject *sample(PyObject *module, PyObject *const *args, Py_ssize_t count)
+{
+    Buffers buffers = {.count = 0, .kernel = "sample"};
+    Py_buffer image = {0};
+    if (!expect(buffers.kernel, 7, count))
+        return NULL;
+    if (PyObject_GetBuffer(args[3], &image, PyBUF_STRIDES | PyBUF_FORMAT) < 0)
+        return NULL;
+    if (image.ndim != 3 || image.shape[2] != 3 || image.itemsize != 1 || image.shape[0] < 1 || image.shape[1] < 1) {
+        PyErr_SetString(PyExc_ValueError, "sample: image: expected bytes (H, W, 3)");
+        goto failed;
+    }
+    Py_buffer *of_keypoints = any_size(&buffers, args[4], "keypoints", "f", READ);
+    if (of_keypoints == NULL)
+        goto failed;
+    if (of_keypoints->ndim != 3 || of_keypoints->shape[2] != 2) {
+        PyErr_SetString(PyExc_ValueError, "sample: keypoints: expected (N, J, 2)");
+        goto failed;
+    }
+    Py_ssize_t people = of_keypoints->shape[0], joints = of_keypoints->shape[1];
+    Points points;
+    unsigned char *pixels, *inside;
+    if (!points_of(&buffers, args, joints, &points))
+        goto failed;
+    TAKE(pixels, args[5], "pixels", "B", people * points.count * 3, WRITE);
+    TAKE(inside, args[6], "inside", "B?", people * points.count, WRITE);
+    for (Py_ssize_t n = 0; n < people; n++)
+        sample_one(image.buf, image.strides, image.shape, (const float *)of_keypoints->buf + 2 * joints * n, &points,
+                   pixels + 3 * points.count * n, inside + points.count * n);
+    PyBuffer_Release(&image);
+    release(&buffers);
+    Py_RETURN_NONE;
+failed:
+    PyBuffer_Release(&image);
+    release(&buffers);
+    return NULL;
+}
+
+/* histograms(joints, weights, region as for sample; pixels (N, P, 3), inside (N, P) bytes; shares (3 * 256, B)
+   floats; out (N, R, 3 * B) floats, written; regions R) */
+static PyObject *histograms(PyObject *module, PyObject *const *args, Py_ssize_t count)
+{
+    Buffers buffers = {.count = 0, .kernel = "histograms"};
+    if (!expect(buffers.kernel, 8, count))
+        return NULL;
+    long regions = PyLong_AsLong(args[7]);
+    if (regions == -1 && PyErr_Occurred())
+        return NULL;
+    Points points;
+    if (!points_of(&buffers, args, PY_SSIZE_T_MAX, &points))
+        goto failed;
+    Py_buffer *of_shares = any_size(&buffers, args[5], "shares", "f", READ);
+    if (of_shares == NULL)
+        goto failed;
+    Py_buffer *of_inside = any_size(&buffers, args[4], "inside", "B?", READ);
+    if (of_inside == NULL)
+        goto failed;
+    Py_ssize_t bins = of_shares->len / 4 / 768, people = points.count ? of_inside->len / points.count : 0;
+    const unsigned char *pixels;
+    float *out;
+    TAKE(pixels, args[3], "pixels", "B", people * points.count * 3, READ);
+    TAKE(out, args[6], "out", "f", people * regions * 3 * bins, WRITE);
+    int fits = 0 < regions && regions <= MOST_REGIONS && of_inside->len == people * points.count;
+    for (int i = 0; i < points.count; i++)
+        fits &= points.region[i] < regions;
+    if (!fits) {
+        PyErr_SetString(PyExc_ValueError, "histograms: regions do not fit");
+        goto failed;
+    }
+    for (Py_ssize_t n = 0; n < people; n++)
+        histogram(pixels + 3 * points.count * n, (const unsigned char *)of_inside->buf + points.count * n, &points,
+                  of_shares->buf, (int)regions, (int)bins, out + regions * 3 * bins * n);
+    release(&buffers);
+    Py_RETURN_NONE;
+failed:
+    release(&buffers);
+    return NULL;
+}
+
+/* confidence(in_crop (N, J, 2), pixels (N, J, 2), scores (N), out (N, J), written: floats; width, height) */
+static PyObject *confidence(PyObject *module, PyObject *const *args, Py_ssize_t count)
+{
+    Buffers buffers = {.count = 0, .kernel = "confidence"};
+    if (!expect(buffers.kernel, 6, count))
+        return NULL;
+    float width = (float)PyFloat_AsDouble(args[4]) - 0.5f, height = (float)PyFloat_AsDouble(args[5]) - 0.5f;
+    if (PyErr_Occurred())
+        return NULL;
+    Py_buffer *of_scores = any_size(&buffers, args[2], "scores", "f", READ);
+    if (of_scores == NULL)
+        goto failed;
+    Py_buffer *of_out = any_size(&buffers, args[3], "out", "f", WRITE);
+    if (of_out == NULL)
+        goto failed;
+    Py_ssize_t people = of_scores->len / 4, joints = people ? of_out->len / 4 / people : 0;
+    const float *in_crop, *pixels;
+    float *out;
+    TAKE(in_crop, args[0], "in_crop", "f", people * joints * 2, READ);
+    TAKE(pixels, args[1], "pixels", "f", people * joints * 2, READ);
+    TAKE(out, args[3], "out", "f", people * joints, WRITE);
+    for (Py_ssize_t i = 0; i < people * joints; i++) {
+        float u = in_crop[2 * i], v = in_crop[2 * i + 1], x = pixels[2 * i], y = pixels[2 * i + 1];
+        int inside = u >= 0.0f && u <= 1.0f && v >= 0.0f && v <= 1.0f;
+        inside = inside && x >= -0.5f && x <= width && y >= -0.5f && y <= height;
+        out[i] = inside ? ((const float *)of_scores->buf)[i / joints] : 0.0f;
+    }
+    release(&buffers);
+    Py_RETURN_NONE;
+failed:
+    release(&buffers);
+    return NULL;
+}
+
 static PyMethodDef METHODS[] = {
     {"quaternions", (PyCFunction)(void (*)(void))quaternions, METH_FASTCALL, NULL},
     {"axis_angles", (PyCFunction)(void (*)(void))axis_angles, METH_FASTCALL, NULL},
     {"place", (PyCFunction)(void (*)(void))place, METH_FASTCALL, NULL},
     {"smooth", (PyCFunction)(void (*)(void))smooth, METH_FASTCALL, NULL},
+    {"axes", (PyCFunction)(void (*)(void))axes, METH_FASTCALL, NULL},
+    {"sample", (PyCFunction)(void (*)(void))sample, METH_FASTCALL, NULL},
+    {"histograms", (PyCFunction)(void (*)(void))histograms, METH_FASTCALL, NULL},
+    {"confidence", (PyCFunction)(void (*)(void))confidence, METH_FASTCALL, NULL},
     {NULL, NULL, 0, NULL},
 };
 

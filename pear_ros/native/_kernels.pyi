@@ -11,3 +11,15 @@ def smooth(
     rules: Any, rotations: Any, faces: Any, shapes: Any, small: Any, transl: Any, reference: Any, out_rotations: Any,
     out_small: Any, out_numbers: Any, out_places: Any, /,
 ) -> None: ...  # fmt: skip
+def axes(
+    rotations: Any, joints: Any, eyes: Any, which: Any, poses: Any, towards: Any, /
+) -> None: ...
+def sample(
+    joints: Any, weights: Any, region: Any, image: Any, keypoints: Any, pixels: Any, inside: Any, /
+) -> None: ...
+def histograms(
+    joints: Any, weights: Any, region: Any, pixels: Any, inside: Any, shares: Any, out: Any, regions: int, /
+) -> None: ...  # fmt: skip
+def confidence(
+    in_crop: Any, pixels: Any, scores: Any, out: Any, width: float, height: float, /
+) -> None: ...

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pear_core.anatomy import BODY_JOINTS
+from pear_ros.native import kernels
 from pear_ros.types import FloatArray
 
 BINS = 6
@@ -63,16 +64,30 @@ def _points() -> tuple[NDArray[np.float32], NDArray[np.float32]]:
 _WEIGHTS, _REGION = _points()
 
 
+def _corners() -> tuple[NDArray[np.int32], NDArray[np.float32], NDArray[np.uint8]]:
+    """The sampled points as the kernels take them: at most four joints each, their weights, regions."""
+    joints = np.argsort(-_WEIGHTS, axis=1, kind="stable")[:, :4]
+    weights = np.take_along_axis(_WEIGHTS, joints, axis=1)
+    joints = np.where(weights > 0, joints, joints[:, :1])
+    return joints.astype(np.int32), weights, _REGION.argmax(axis=0).astype(np.uint8)
+
+
+_CORNERS = _corners()
+
+
 def describe(image: NDArray[np.uint8], keypoints: FloatArray) -> FloatArray:
     """Descriptors (N, SIZE) of N people: image (H, W, 3) RGB, keypoints (N, J, 2) in pixels.
 
     Square roots of histograms that each sum to 1, so that descriptors have a length of at most
     sqrt(6). A region that lies outside the picture is all zero.
     """
-    count = len(keypoints)
-    if not count:
+    if not len(keypoints):
         return np.zeros((0, SIZE), np.float32)
-    height, width = image.shape[:2]
+    return describe_all(image, keypoints)
+
+
+def _describe(image: NDArray[np.uint8], keypoints: FloatArray) -> FloatArray:
+    count, (height, width) = len(keypoints), image.shape[:2]
     body = keypoints[:, : len(BODY_JOINTS)]
     if not np.isfinite(body).all():
         body = np.nan_to_num(body, nan=-1e6, posinf=-1e6, neginf=-1e6)
@@ -88,6 +103,22 @@ def describe(image: NDArray[np.uint8], keypoints: FloatArray) -> FloatArray:
     sums = (chosen @ shares).reshape(count, REGIONS, 3 * BINS)
     sums /= np.maximum(chosen.sum(axis=2), 1e-6)[:, :, None]
     return np.sqrt(sums, out=sums).reshape(count, SIZE)
+
+
+def _describe_compiled(image: NDArray[np.uint8], keypoints: FloatArray) -> FloatArray:
+    """As `_describe`, in two calls around OpenCV's."""
+    assert kernels is not None
+    count, points = len(keypoints), len(_WEIGHTS)
+    pixels = np.empty((1, count * points, 3), np.uint8)
+    inside = np.empty(count * points, np.uint8)
+    kernels.sample(*_CORNERS, image, np.ascontiguousarray(keypoints, np.float32), pixels, inside)
+    lab = cv2.cvtColor(pixels, cv2.COLOR_RGB2LAB)
+    found = np.empty((count, SIZE), np.float32)
+    kernels.histograms(*_CORNERS, lab, inside, _SHARES, found, REGIONS)
+    return found
+
+
+describe_all = _describe if kernels is None else _describe_compiled
 
 
 def distances(a: FloatArray, b: FloatArray) -> FloatArray:

@@ -39,6 +39,8 @@ def distinct(points: Array, side: Array, order: Sequence[int], same: float) -> d
     Of doubles the first in `order` stays. They lie closer than `same` times the longer side (N,) of
     their box, on the mean over their joints.
     """
+    if len(order) < 2:
+        return {k: [k] for k in order}
     middle = points.mean(axis=1)
     middle = middle[:, 0] + 1j * middle[:, 1]
     near_by = np.abs(middle[:, None] - middle) < same * side[:, None]

@@ -117,6 +117,8 @@ def spans(body: Array) -> Array:
 
 def clear_of_others(rows: Array) -> NDArray[np.bool_]:
     """Which of the boxes (N, 4) lie less than COVERED of their area inside any other."""
+    if len(rows) < 2:
+        return np.ones(len(rows), bool)
     common = boxes.intersection(rows, rows)
     common.reshape(-1)[:: len(common) + 1] = 0.0
     area = np.maximum(boxes.area(rows), 1e-9)

@@ -13,6 +13,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from pear_ros.native import kernels
 from pear_ros.perception import crop, held, memory, metric, place, smooth, track
 from pear_ros.perception.detect import Confirming, Detector, policy_of
 from pear_ros.perception.frozen import altered, persons
@@ -324,6 +325,13 @@ def joint_confidence(
     in_crop: FloatArray, pixels: FloatArray, scores: FloatArray, width: int, height: int
 ) -> FloatArray:
     """Confidence (N, J): the score (N,), or 0 outside the crop's [0, 1] or the picture."""
+    if kernels is not None:
+        out = np.empty(in_crop.shape[:2], np.float32)
+        kernels.confidence(
+            np.ascontiguousarray(in_crop, np.float32), np.ascontiguousarray(pixels, np.float32),
+            np.ascontiguousarray(scores, np.float32), out, width, height,
+        )  # fmt: skip
+        return out
     # One coordinate after the other: a reduction over an axis of two is slow.
     u, v, x, y = in_crop[..., 0], in_crop[..., 1], pixels[..., 0], pixels[..., 1]
     inside = (u >= 0.0) & (u <= 1.0)

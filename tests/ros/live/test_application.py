@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
+from pear_ros.live import people_topics
 from pear_ros.messages import codec
 from pear_ros.perception.elsewhere import Elsewhere
 
@@ -164,6 +165,7 @@ def test_rep155_lists_always_and_the_rest_while_somebody_listens(
     assert codec.deserialize(data, "hri_msgs/msg/IdsList").ids == ["b0"]
     assert memory_graph.topic("/humans/bodies/b0/position").sent == []
     memory_graph.watch("/humans/bodies/b0/position")
+    time.sleep(people_topics.ASKED_EVERY)
     camera.shoot()
     data = memory_graph.wait("/humans/bodies/b0/position", 1)[0]
     point = codec.deserialize(data, "geometry_msgs/msg/PointStamped").point
