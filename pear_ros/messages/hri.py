@@ -6,7 +6,9 @@ pixel. Headers are the source picture's.
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Sequence
+from functools import lru_cache
 
 import cv2
 import numpy as np
@@ -17,15 +19,26 @@ from pear_ros.messages import codec, frames
 from pear_ros.messages.pictures import image as image_message
 from pear_ros.types import FloatArray, Human, HumanFrame
 
+_STAMP = struct.Struct("<iI")
 _FACE, _BODY = 2, 3
 """hri_msgs/IdsMatch: FACE, BODY."""
 
 
 def ids_list(frame: HumanFrame, ids: Sequence[str]) -> bytes:
     """hri_msgs/IdsList."""
-    out = _stamped(frame)
+    before, after = _ids(frame.frame_id, tuple(ids))
+    return b"".join((before, _STAMP.pack(*codec.split_stamp(frame.stamp)), after))
+
+
+@lru_cache(maxsize=64)
+def _ids(frame_id: str, ids: tuple[str, ...]) -> tuple[bytes, bytes]:
+    """The message before and after its stamp, which is all that changes while people stay."""
+    out = codec.CdrWriter()
+    start = out.offset
+    out.header(0, frame_id)
     out.strings(ids)
-    return out.finish()
+    data = out.finish()
+    return data[:start], data[start + _STAMP.size :]
 
 
 def ids_match(body: str, face: str, confidence: float) -> bytes:

@@ -9,6 +9,8 @@ with every pause between two pictures:
 * `sample`, `histograms`: perception/appearance.py
 * `confidence`: perception/pipeline.py
 * `axes`: messages/frames.py
+* `spans`: perception/boxes.py
+* `turned`: perception/metric.py
 
 The numpy code says the same at length, runs where there is no compiler, and is what the tests compare
 the kernels with (tests/ros/native/).

@@ -39,6 +39,10 @@ static PyObject *quaternions(PyObject *module, PyObject *const *args, Py_ssize_t
     if (matrices == NULL)
         goto failed;
     Py_ssize_t many = matrices->len / matrices->itemsize / 9;
+    if (matrices->len != many * 9 * matrices->itemsize) {
+        PyErr_Format(PyExc_ValueError, "%s: matrices: expected (M, 3, 3)", buffers.kernel);
+        goto failed;
+    }
     double *out;
     TAKE(out, args[1], "out", "d", 4 * many, WRITE);
     for (Py_ssize_t i = 0; i < many; i++) {
@@ -63,6 +67,10 @@ static PyObject *axis_angles(PyObject *module, PyObject *const *args, Py_ssize_t
     if (matrices == NULL)
         goto failed;
     Py_ssize_t many = matrices->len / matrices->itemsize / 9;
+    if (matrices->len != many * 9 * matrices->itemsize) {
+        PyErr_Format(PyExc_ValueError, "%s: matrices: expected (M, 3, 3)", buffers.kernel);
+        goto failed;
+    }
     float *out;
     TAKE(out, args[1], "out", "f", 3 * many, WRITE);
     for (Py_ssize_t i = 0; i < many; i++) {
@@ -490,6 +498,92 @@ failed:
     return NULL;
 }
 
+/* spans(points (N, J, 2) of either float, out (N, 4) doubles, written): least and greatest x and y */
+static PyObject *spans(PyObject *module, PyObject *const *args, Py_ssize_t count)
+{
+    Buffers buffers = {.count = 0, .kernel = "spans"};
+    if (!expect(buffers.kernel, 2, count))
+        return NULL;
+    Py_buffer *points = any_size(&buffers, args[0], "points", "fd", READ);
+    if (points == NULL)
+        goto failed;
+    if (points->ndim != 3 || points->shape[1] < 1 || points->shape[2] != 2) {
+        PyErr_SetString(PyExc_ValueError, "spans: points: expected (N, J, 2)");
+        goto failed;
+    }
+    double *out;
+    TAKE(out, args[1], "out", "d", 4 * points->shape[0], WRITE);
+    for (Py_ssize_t n = 0; n < points->shape[0]; n++)
+        for (int c = 0; c < 2; c++) {
+            double least = INFINITY, most = -INFINITY;
+            int known = 1;
+            for (Py_ssize_t j = 0; j < points->shape[1]; j++) {
+                Py_ssize_t at = (n * points->shape[1] + j) * 2 + c;
+                double v = points->itemsize == 4 ? ((const float *)points->buf)[at] : ((const double *)points->buf)[at];
+                known = known && !isnan(v);
+                least = v < least ? v : least;
+                most = v > most ? v : most;
+            }
+            /* As numpy has it: what is not a number makes the whole none. */
+            out[4 * n + c] = known ? least : NAN;
+            out[4 * n + 2 + c] = known ? most : NAN;
+        }
+    release(&buffers);
+    Py_RETURN_NONE;
+failed:
+    release(&buffers);
+    return NULL;
+}
+
+/* turned(turns (N, 3, 3) doubles, rotations (N, R, 3, 3), joints (N, J, 3); out rotations, out joints: floats, the
+   latter two written): the first rotation, and all joints about the first one, turned */
+static PyObject *turned(PyObject *module, PyObject *const *args, Py_ssize_t count)
+{
+    Buffers buffers = {.count = 0, .kernel = "turned"};
+    if (!expect(buffers.kernel, 5, count))
+        return NULL;
+    Py_buffer *turns = any_size(&buffers, args[0], "turns", "d", READ);
+    if (turns == NULL)
+        goto failed;
+    Py_ssize_t people = turns->len / 8 / 9, turning, parts, stepping, numbers_of_joints;
+    const char *rotations = rows(&buffers, args[1], "rotations", people, &turning, &parts);
+    if (rotations == NULL)
+        goto failed;
+    const char *joints = rows(&buffers, args[2], "joints", people, &stepping, &numbers_of_joints);
+    if (joints == NULL)
+        goto failed;
+    float *out_rotations, *out_joints;
+    TAKE(out_rotations, args[3], "out rotations", "f", people * parts, WRITE);
+    TAKE(out_joints, args[4], "out joints", "f", people * numbers_of_joints, WRITE);
+    if (turns->len != people * 72 || parts < 9 || numbers_of_joints < 3 || numbers_of_joints % 3) {
+        PyErr_SetString(PyExc_ValueError, "turned: expected turns (N, 3, 3), rotations (N, R, 3, 3), joints (N, J, 3)");
+        goto failed;
+    }
+    for (Py_ssize_t n = 0; n < people; n++) {
+        const double *turn = (const double *)turns->buf + 9 * n;
+        const float *from = (const float *)(rotations + n * turning), *at = (const float *)(joints + n * stepping);
+        float *to = out_rotations + n * parts, *there = out_joints + n * numbers_of_joints;
+        double root[9], turned_root[9];
+        memcpy(to, from, (size_t)parts * sizeof *to);
+        for (int i = 0; i < 9; i++)
+            root[i] = from[i];
+        product3(turn, root, turned_root);
+        for (int i = 0; i < 9; i++)
+            to[i] = (float)turned_root[i];
+        for (Py_ssize_t j = 0; j < numbers_of_joints; j += 3) {
+            double way[3] = {(double)at[j] - at[0], (double)at[j + 1] - at[1], (double)at[j + 2] - at[2]}, moved[3];
+            times(turn, way, moved);
+            for (int i = 0; i < 3; i++)
+                there[j + i] = (float)(moved[i] + at[i]);
+        }
+    }
+    release(&buffers);
+    Py_RETURN_NONE;
+failed:
+    release(&buffers);
+    return NULL;
+}
+
 static PyMethodDef METHODS[] = {
     {"quaternions", (PyCFunction)(void (*)(void))quaternions, METH_FASTCALL, NULL},
     {"axis_angles", (PyCFunction)(void (*)(void))axis_angles, METH_FASTCALL, NULL},
@@ -499,6 +593,8 @@ static PyMethodDef METHODS[] = {
     {"sample", (PyCFunction)(void (*)(void))sample, METH_FASTCALL, NULL},
     {"histograms", (PyCFunction)(void (*)(void))histograms, METH_FASTCALL, NULL},
     {"confidence", (PyCFunction)(void (*)(void))confidence, METH_FASTCALL, NULL},
+    {"spans", (PyCFunction)(void (*)(void))spans, METH_FASTCALL, NULL},
+    {"turned", (PyCFunction)(void (*)(void))turned, METH_FASTCALL, NULL},
     {NULL, NULL, 0, NULL},
 };
 

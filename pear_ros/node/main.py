@@ -15,7 +15,7 @@ from collections.abc import Sequence
 
 import rclpy
 from rclpy.exceptions import InvalidHandle, NameValidationException, ParameterException
-from rclpy.executors import ExternalShutdownException, MultiThreadedExecutor
+from rclpy.executors import ExternalShutdownException
 from rclpy.impl.implementation_singleton import rclpy_implementation
 from rclpy.lifecycle import TransitionCallbackReturn
 from rclpy.logging import get_logger
@@ -23,6 +23,7 @@ from rclpy.parameter import Parameter
 from rclpy.utilities import remove_ros_args
 
 from pear_ros.live.graph import Level
+from pear_ros.node.executor import PicturesFirst
 from pear_ros.node.mesh_recovery_node import NAME, MeshRecoveryNode
 
 
@@ -38,11 +39,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     arguments = own.parse_args(remove_ros_args(words)[1:])
     nodes: list[MeshRecoveryNode] = []
-    executor: MultiThreadedExecutor | None = None
+    executor: PicturesFirst | None = None
     code = 0
     try:
         rclpy.init(args=words)
-        executor = MultiThreadedExecutor(num_threads=2)
+        executor = PicturesFirst()
         for name in arguments.cameras:
             nodes.append(of_camera(name))
         if not arguments.cameras:
@@ -97,7 +98,7 @@ def told_apart(nodes: Sequence[MeshRecoveryNode]) -> bool:
     return False
 
 
-def _spin(executor: MultiThreadedExecutor, node: MeshRecoveryNode) -> None:
+def _spin(executor: PicturesFirst, node: MeshRecoveryNode) -> None:
     """Until the end, or until a callback fails: rclpy lets one wrong service call end the process."""
     try:
         executor.spin()

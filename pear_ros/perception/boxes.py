@@ -11,6 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from pear_ros.native import kernels
 from pear_ros.types import Box
 
 FloatArray = NDArray[np.float64]
@@ -19,6 +20,16 @@ FloatArray = NDArray[np.float64]
 def as_rows(boxes: Sequence[Box]) -> FloatArray:
     """Boxes as an array (N, 4)."""
     return np.array([(b.x0, b.y0, b.x1, b.y1) for b in boxes], dtype=np.float64).reshape(-1, 4)
+
+
+def spans(points: NDArray[np.floating]) -> FloatArray:
+    """Boxes (N, 4) around points (N, J, 2), J >= 1."""
+    if kernels is not None:
+        out = np.empty((len(points), 4))
+        kernels.spans(np.ascontiguousarray(points), out)
+        return out
+    across = points.transpose(0, 2, 1)
+    return np.concatenate([across.min(axis=2), across.max(axis=2)], axis=1, dtype=np.float64)
 
 
 def area(rows: FloatArray) -> FloatArray:

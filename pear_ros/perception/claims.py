@@ -7,7 +7,7 @@ from collections.abc import Collection, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from pear_ros.perception import memory
+from pear_ros.perception import boxes, memory
 from pear_ros.perception.associate import assign
 from pear_ros.perception.memory import GATE, Memory, Sights
 from pear_ros.perception.tracks import Track
@@ -38,7 +38,7 @@ def settled(
         return {}
     points, others, ages = _expected(known, memories, stamp)
     sure = np.array([not (t.hidden or t.denied) for t in known], dtype=bool)
-    alone = memory.clear_of_others(memory.spans(sights.keypoints))
+    alone = memory.clear_of_others(boxes.spans(sights.keypoints))
     where, looks = memory.misfit(memories, points, others, ages, sure, sights, alone)
     for j, owners in enumerate(wanted):
         if len(owners) > 1:

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
+from pear_ros.perception import boxes
 from pear_ros.types import Box, FloatArray
 
 KEYPOINT_MARGIN = 1.04
@@ -20,13 +19,12 @@ TRUST = 0.8
 
 def body_boxes(keypoints: FloatArray, scores: Sequence[float]) -> list[Box]:
     """The boxes of N people from their projected key points (N, J, 2), pixels."""
-    across = keypoints.transpose(0, 2, 1)
-    low, high = across.min(axis=2), across.max(axis=2)
-    middle, half = 0.5 * (low + high), 0.5 * KEYPOINT_MARGIN * (high - low)
-    rows = np.concatenate([middle - half, middle + half], axis=1).tolist()
-    return [
-        Box(x0, y0, x1, y1, score) for (x0, y0, x1, y1), score in zip(rows, scores, strict=True)
-    ]
+    found = []
+    more = 0.5 * (KEYPOINT_MARGIN - 1.0)
+    for (x0, y0, x1, y1), score in zip(boxes.spans(keypoints).tolist(), scores, strict=True):
+        w, h = more * (x1 - x0), more * (y1 - y0)
+        found.append(Box(x0 - w, y0 - h, x1 + w, y1 + h, score))
+    return found
 
 
 @dataclass(frozen=True)

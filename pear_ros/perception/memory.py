@@ -84,7 +84,7 @@ def sights(
 ) -> Sights:
     """What identifies the N people of a picture; keypoints (N, J, 2): in its pixels."""
     body = np.asarray(keypoints[:, BODY], dtype=np.float64)
-    rows = spans(body)
+    rows = boxes.spans(body)
     joints = output.joints[:, BODY].astype(np.float64)
     scale = np.maximum(output.camera[:, 2] * crop_rows(crops)[:, 2], 1e-3)
     return Sights(
@@ -107,12 +107,6 @@ def none() -> Sights:
         empty[..., :2], empty[:, 0, 0], empty, empty[:, 0, 0], empty[:, :SHAPES, 0], colour,
         np.zeros(0, bool),
     )  # fmt: skip
-
-
-def spans(body: Array) -> Array:
-    """Boxes (N, 4) around body joints (N, 22, 2)."""
-    across = body.transpose(0, 2, 1)
-    return np.concatenate([across.min(axis=2), across.max(axis=2)], axis=1)
 
 
 def clear_of_others(rows: Array) -> NDArray[np.bool_]:
@@ -179,7 +173,7 @@ def misfit(
     if not memories or not len(sights):
         nothing = np.zeros((len(memories), len(sights)))
         return nothing, nothing
-    alone = clear_of_others(spans(sights.keypoints)) if alone is None else alone
+    alone = clear_of_others(boxes.spans(sights.keypoints)) if alone is None else alone
     age = age[:, None]
     side = np.array([m.side for m in memories])[:, None]
     apart = _mean_distance(points, sights.keypoints)

@@ -14,7 +14,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pear_ros.native import kernels
 from pear_ros.perception import depth, place
+from pear_ros.perception.frozen import altered
 from pear_ros.perception.place import Placement
 from pear_ros.perception.skin import Body, Skin
 from pear_ros.perception.stature import KnownPeople, StatureModel
@@ -199,8 +201,13 @@ def turned(
     parameters: Parameters, joints: FloatArray, turn: NDArray[np.float64]
 ) -> tuple[Parameters, FloatArray]:
     """People and their joints (N, 145, 3) turned by (N, 3, 3) about the pelvis, as the root turns."""
+    if kernels is not None:
+        old, about = (np.asarray(a, np.float32) for a in (parameters.rotations, joints))
+        rotations, moved = np.empty(old.shape, np.float32), np.empty(about.shape, np.float32)
+        kernels.turned(np.ascontiguousarray(turn), old, about, rotations, moved)
+        return altered(parameters, rotations=rotations), moved
     rotations = np.array(parameters.rotations)
     rotations[:, 0] = turn @ rotations[:, 0]
     pelvis = joints[:, :1]
     moved = (joints - pelvis) @ turn.transpose(0, 2, 1).astype(np.float32) + pelvis
-    return replace(parameters, rotations=rotations), moved
+    return altered(parameters, rotations=rotations), moved

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from pear_ros.perception import appearance, follow, memory
+from pear_ros.perception import appearance, boxes, follow, memory
 from pear_ros.perception.track import Look, Tracker
 from pear_ros.types import Box, TrackState
 
@@ -30,7 +30,7 @@ def body_in(box: Box) -> np.ndarray:
 def sights_of(bodies: list[np.ndarray], looks: list[int]) -> memory.Sights:
     """Sights of 145 key points each; equal looks are dressed alike, of one shape and pose."""
     points = np.array(bodies, np.float64).reshape(-1, 145, 2)[:, :22]
-    rows = memory.spans(points)
+    rows = boxes.spans(points)
     count = len(bodies)
     colour = np.zeros((count, appearance.SIZE), np.float32)
     for k, look in enumerate(looks):

@@ -20,9 +20,10 @@ MISSING = ""
 try:
     import rclpy
     from rclpy.exceptions import InvalidHandle
-    from rclpy.executors import MultiThreadedExecutor
     from rclpy.node import Node
     from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
+
+    from pear_ros.node.executor import PicturesFirst
 except ImportError as error:
     MISSING = f"no ROS 2 is sourced ({error})"
 else:
@@ -101,7 +102,7 @@ def quality(reliable: bool, latched: bool = False) -> QoSProfile:
 @pytest.fixture
 def spinning(ros: None) -> Iterator[Callable[[Node], Node]]:
     """Spins nodes until the test is over, then destroys them."""
-    executor = MultiThreadedExecutor(num_threads=4)
+    executor = PicturesFirst(num_threads=4)
     nodes: list[Node] = []
     failures: list[str] = []
     ending = threading.Event()

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from pear_ros.perception import appearance, claims, memory
+from pear_ros.perception import appearance, boxes, claims, memory
 from pear_ros.perception.memory import Sights
 from pear_ros.perception.tracks import Track
 from pear_ros.perception.trail import Trail
@@ -32,7 +32,7 @@ def seen(*people: tuple[float, int]) -> Sights:
         colour[k, np.arange(6) * appearance.BINS + look] = 1.0
     return Sights(
         points, np.full(count, 100.0), np.zeros((count, 22, 3)), np.zeros(count),
-        np.zeros((count, memory.SHAPES)), colour, memory.clear_of_others(memory.spans(points)),
+        np.zeros((count, memory.SHAPES)), colour, memory.clear_of_others(boxes.spans(points)),
     )  # fmt: skip
 
 
