@@ -37,6 +37,7 @@ def findings(around: Surroundings, models: int) -> list[Finding]:
         *_interpreter(around),
         *_ros(around),
         *_arrays(around),
+        *_kernels(around),
         *_engines(around),
         *_network(around),
         *_tests(around),
@@ -114,6 +115,19 @@ def _arrays(around: Surroundings) -> Iterator[Finding]:
         yield Finding(
             Verdict.TRAP, "arrays", f"cv_bridge does not work here: {bridge.said}{because}",
             "pear never needs it; your own nodes can use pear_ros.messages.bridge instead",
+        )  # fmt: skip
+
+
+def _kernels(around: Surroundings) -> Iterator[Finding]:
+    probe = around.probes.get("kernels")
+    if probe is not None and probe.works:
+        yield Finding(Verdict.GOOD, "kernels", f"compiled, {probe.said}")
+    elif probe is not None:
+        yield Finding(
+            Verdict.NOTE, "kernels",
+            f"not compiled for this interpreter: a picture costs a few ms more ({probe.said})",
+            f"install a C compiler and the headers of Python {around.python}, then install or build "
+            "pear again",
         )  # fmt: skip
 
 
