@@ -46,6 +46,11 @@ def test_it_names_what_runs_the_default_model() -> None:
     assert not any("fastest" in f.text for f in findings(with_probe("model", MISSING), 1))
 
 
+def test_kernels_that_are_not_compiled_are_worth_knowing() -> None:
+    (found,) = (f for f in findings(with_probe("kernels", MISSING), 1) if f.about == "kernels")
+    assert found.verdict is Verdict.NOTE and "headers of Python 3.12.3" in found.remedy
+
+
 @pytest.mark.parametrize(
     ("around", "words"),
     [
@@ -59,7 +64,6 @@ def test_it_names_what_runs_the_default_model() -> None:
         (replace(with_probe("cv_bridge", Probe(True, False, "error")),
                  packages={"numpy": "1.26.4", "opencv-python": "5.0.0"}), "does not know OpenCV 5"),
         (replace(GOOD, packages={**GOOD.packages, "opencv-python": "4.9.0"}), "2 OpenCV wheels"),
-        (with_probe("kernels", MISSING), "not compiled for this interpreter"),
         (replace(GOOD, rmem_max=212992), "net.core.rmem_max is 212992"),
         (replace(GOOD, packages={**GOOD.packages, "pytest": "9.2.0"},
                  plugins=("launch_ros", "launch_testing")), "clash"),
