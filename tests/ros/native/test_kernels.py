@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from types import ModuleType
@@ -30,10 +29,6 @@ from pear_ros.types import (
 
 K = Intrinsics(600.0, 610.0, 320.0, 240.0, 640, 480)
 seeds = st.integers(0, 2**32 - 1)
-
-
-def test_they_are_there_where_a_compiler_is() -> None:
-    assert native.kernels is not None or shutil.which("cc") is None
 
 
 @pytest.fixture(autouse=True)
