@@ -23,9 +23,16 @@ ARGUMENTS = (
     ("camera_info", "camera_info", "calibration below each camera's namespace"),
     ("depth", "", "depth image below each camera's namespace; empty: none"),
     ("shared", "true", "one process and one engine for all; false: a process per camera"),
+    ("model", "", "name or folder of a model bundle; empty: as in params_file"),
+    ("engine", "", "auto, tensorrt, openvino, onnxruntime; empty: as in params_file"),
+    ("precision", "", "auto, f32, f16, bf16, int8; empty: as in params_file"),
+    ("detector", "", "auto, thorough, whole, FILE.onnx; empty: as in params_file"),
+    ("reference_frame", "", "gravity-aligned frame (odom, map); empty: as in params_file"),
     ("params_file", "", "YAML with ros__parameters; empty: the installed config/pear.yaml"),
     ("use_sim_time", "false", "follow /clock"),
+    ("log_level", "info", "debug, info, warn, error"),
 )
+SETTINGS = ("model", "engine", "precision", "detector", "reference_frame")
 
 
 def start(context: LaunchContext) -> list[LaunchDescriptionEntity]:
@@ -33,7 +40,8 @@ def start(context: LaunchContext) -> list[LaunchDescriptionEntity]:
     said = {name: LaunchConfiguration(name).perform(context) for name, _, _ in ARGUMENTS}
     names = [name.strip() for name in said["cameras"].split(",") if name.strip()]
     share = FindPackageShare("pear").perform(context)
-    common: dict[str, object] = {"use_sim_time": said["use_sim_time"].lower() == "true"}
+    common: dict[str, object] = {name: said[name] for name in SETTINGS if said[name]}
+    common["use_sim_time"] = said["use_sim_time"].lower() == "true"
     remappings = [("image", said["image"]), ("camera_info", said["camera_info"])]
     if said["depth"]:
         common["use_depth"] = True
@@ -45,12 +53,14 @@ def start(context: LaunchContext) -> list[LaunchDescriptionEntity]:
             executable="mesh_recovery_node",
             parameters=[said["params_file"] or f"{share}/config/pear.yaml", common],
             remappings=remappings,
-            arguments=["--autostart", "--cameras", *group],
+            arguments=[
+                "--autostart", "--cameras", *group, "--ros-args", "--log-level", said["log_level"],
+            ],
             output="screen",
             sigterm_timeout="20",  # as in pear.launch.py
         )
         for group in groups
-    ]
+    ]  # fmt: skip
 
 
 def generate_launch_description() -> LaunchDescription:

@@ -38,6 +38,7 @@ def generate_launch_description() -> LaunchDescription:
                     "--loop", "--clock", "100", "--disable-keyboard-controls", "--topics",
                     "/camera/image_raw/compressed", "/camera/camera_info",
                 ],
+                name="play",
                 output="log",
             ),
         ]

@@ -42,10 +42,17 @@ ARGUMENTS = (
     ("truth", "", "HumanArray topic of the bag with the truth; empty: do not evaluate"),
     ("rate", "1.0", "speed of playing"),
     ("delay", "2.0", "seconds for everybody to find each other before the first picture"),
+    ("model", "", "name or folder of a model bundle; empty: as in params_file"),
+    ("engine", "", "auto, tensorrt, openvino, onnxruntime; empty: as in params_file"),
+    ("precision", "", "auto, f32, f16, bf16, int8; empty: as in params_file"),
+    ("detector", "", "auto, thorough, whole, FILE.onnx; empty: as in params_file"),
     ("params_file", "", "YAML with ros__parameters; empty: the installed config/pear.yaml"),
     ("rviz", "false", "also open RViz"),
 )
-PASSED = ("image", "camera_info", "depth", "reference_frame", "params_file", "rviz")
+PASSED = (
+    "image", "camera_info", "depth", "reference_frame", "model", "engine", "precision", "detector",
+    "params_file", "rviz",
+)  # fmt: skip
 RESULTS = ("/humans", "/body_model", "/diagnostics", "/tf")
 
 
@@ -70,17 +77,20 @@ def start(context: LaunchContext) -> list[LaunchDescriptionEntity]:
         # As one expression: --topics is not known to Humble, the bare list is not wanted any more.
         cmd=["ros2", "bag", "record", "-s", "mcap", "-o", said["out"],
              "-e", f"^({'|'.join(map(re.escape, topics))})$"],
+        name="record",
         output="log",
     )  # fmt: skip
     # An active node has published its body model, which is latched.
     ready = ExecuteProcess(
         cmd=["ros2", "topic", "echo", "/body_model", "pear/msg/BodyModel", "--once", "--field",
              "body_model", "--qos-durability", "transient_local", "--qos-reliability", "reliable"],
+        name="ready",
         output="log",
     )  # fmt: skip
     play = ExecuteProcess(
         cmd=["ros2", "bag", "play", said["bag"], "--rate", said["rate"], "--clock", "100",
              "--delay", said["delay"], "--disable-keyboard-controls"],
+        name="play",
         output="screen",
     )  # fmt: skip
     # The recorder closes its bag when it is interrupted; only then can it be read.
@@ -104,6 +114,7 @@ def _end(record: ExecuteProcess, said: dict[str, str]) -> list[LaunchDescription
         return [_after(record, done)]
     evaluate = ExecuteProcess(
         cmd=["ros2", "run", "pear", "pear", "evaluate", said["out"], "--truth", said["truth"]],
+        name="evaluate",
         output="screen",
     )
     return [_after(record, evaluate), _after(evaluate, done)]

@@ -28,6 +28,7 @@ def generate_launch_description() -> LaunchDescription:
                     "--loop",
                     "--clock",
                 ],
+                name="play",
                 output="screen",
             ),
             Node(

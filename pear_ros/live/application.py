@@ -130,6 +130,12 @@ class Application:
         """Whether a picture is in work or waits for it."""
         return self.slot.waiting or self.slot.taken != self._worker.finished
 
+    @property
+    def summary(self) -> str:
+        """What became of the pictures, in words."""
+        came, answered, newer = self.slot.received, self.vitals.frames, self.slot.replaced
+        return f"{answered} of {came} pictures answered, {newer} gave way to newer ones"
+
     def reset_tracks(self) -> tuple[bool, str]:
         """The service: forget everybody before the next picture."""
         self._worker.reset()

@@ -95,14 +95,16 @@ class Reporter:
         )  # fmt: skip
         self._topics[HEARTBEAT].publish(beat)
         if found.message != self._lessened:
-            self._log_verdict(found.level, found.message)
+            self._log_verdict(found)
 
-    def _log_verdict(self, level: diagnostic.Level, message: str) -> None:
+    def _log_verdict(self, found: diagnostic.Health) -> None:
         """One line when the verdict has changed, for more than one report."""
-        verdict = (level, message.split()[0])
+        verdict = (found.level, found.message.split()[0])
         if verdict == self._pending != self._verdict:
-            severity = Level.INFO if level is diagnostic.Level.OK else Level.WARN
-            self._graph.log(severity, message)
+            if found.level is diagnostic.Level.OK:
+                self._graph.log(Level.INFO, f"{found.message}: {pace(found)}")
+            else:
+                self._graph.log(Level.WARN, found.message)
             self._verdict = verdict
         self._pending = verdict
 
@@ -152,6 +154,13 @@ def health(watched: Watched, node: str, now: int, lessened: str = "") -> diagnos
         people=vital.people,
         frames=watched.vitals.frames,
     )
+
+
+def pace(found: diagnostic.Health) -> str:
+    """How fast, in words."""
+    rates = f"{found.rate_in:.1f} pictures and {found.rate_out:.1f} results a second"
+    late = found.latency.median
+    return f"{rates}, {late * 1e3:.0f} ms late" if math.isfinite(late) else rates
 
 
 def verdict(watched: Watched, now: int, lessened: str = "") -> tuple[diagnostic.Level, str]:

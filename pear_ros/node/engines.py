@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import ctypes
-import gc
 import threading
 from dataclasses import dataclass
 from weakref import WeakValueDictionary
@@ -44,14 +41,3 @@ def engine_for(settings: Settings) -> Engine:
         if engine is None:
             engine = _OPEN[key] = opened()
         return engine
-
-
-def give_memory_back() -> None:
-    """Free what nobody holds any more, now, and let the system have it.
-
-    Engines hold hundreds of megabytes outside of Python; after they are gone, glibc keeps the pages
-    for itself unless it is asked (50 lives of a node then grow by some 60 MB).
-    """
-    gc.collect()
-    with contextlib.suppress(OSError, AttributeError):  # another C library
-        ctypes.CDLL(None).malloc_trim(0)

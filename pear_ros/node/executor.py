@@ -49,6 +49,9 @@ class PicturesFirst(Executor):
         """Ends the spinning; callbacks that still run are waited for."""
         ended = bool(super().shutdown(timeout_sec))
         self._pool.shutdown()
+        for task in self._running:
+            # What fails because everything ends is nobody's business; unread, rclpy prints it.
+            task.exception()
         return ended
 
 

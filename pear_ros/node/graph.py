@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from rclpy.callback_groups import MutuallyExclusiveCallbackGroup
+from rclpy.logging import get_logger
 from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, HistoryPolicy, QoSProfile, ReliabilityPolicy
 from rclpy.qos_overriding_options import QoSOverridingOptions
@@ -61,6 +62,7 @@ class RclpyGraph:
     def subscribe(
         self, topic: str, type_name: str, qos: Qos, callback: Callable[[memoryview], None]
     ) -> Subscription:
+        self._forget_the_dead()
         reader = _Reader(callback)
         subscription = self._node.create_subscription(
             _message_class(type_name),
@@ -91,12 +93,17 @@ class RclpyGraph:
 
     def log(self, level: Level, text: str) -> None:
         now = time.monotonic()
+        ended = not self._node.context.ok()
+        if ended and level == Level.WARN:
+            return  # Whatever is lost now is lost because everything ends.
         if level >= Level.WARN and now - self._logged.get(text, -_QUIET_SECONDS) < _QUIET_SECONDS:
             return
         if len(self._logged) > 100:
             self._logged.clear()
         self._logged[text] = now
-        logger = self._node.get_logger()
+        # A node's own logger complains that /rosout is gone once the context has ended.
+        name = self._node.get_fully_qualified_name()
+        logger = get_logger(name) if ended else self._node.get_logger()
         # rclpy wants one line of code per severity.
         if level >= Level.ERROR:
             logger.error(text)
@@ -106,6 +113,13 @@ class RclpyGraph:
             logger.info(text)
         else:
             logger.debug(text)
+
+    def _forget_the_dead(self) -> None:
+        """rclpy's groups keep a reference to everything that ever was in them."""
+        for group in (self._group, self._node.default_callback_group):
+            for reference in tuple(group.entities):
+                if reference() is None:
+                    group.entities.discard(reference)
 
     def close(self) -> None:
         """Withdraw the services; topics close themselves."""
@@ -157,7 +171,12 @@ class _Publisher:
 
     @property
     def subscribers(self) -> int:
-        return int(self._publisher.get_subscription_count())
+        try:
+            return int(self._publisher.get_subscription_count())
+        except Exception:
+            if self._node.context.ok():
+                raise
+            return 0  # as in `publish`
 
     def publish(self, data: bytes) -> None:
         try:

@@ -107,6 +107,8 @@ def _spin(executor: PicturesFirst, node: MeshRecoveryNode) -> None:
     except InvalidHandle:
         pass  # What was to be waited for has just been closed on another thread.
     except Exception as error:
+        if not rclpy.ok():
+            return  # An interrupt has ended the context under it.
         node.graph.log(Level.ERROR, f"a callback failed: {type(error).__name__}: {error}")
 
 

@@ -15,8 +15,9 @@ from pear_ros.live.application import Application
 from pear_ros.live.graph import Level
 from pear_ros.live.pipelines import open_live_detector
 from pear_ros.live.settings import Settings
-from pear_ros.node.engines import engine_for, give_memory_back
+from pear_ros.node.engines import engine_for
 from pear_ros.node.graph import RclpyGraph
+from pear_ros.node.heap import give_memory_back, large_blocks_apart
 from pear_ros.node.parameters import current, declare, judged
 from pear_ros.perception.detect import Detector
 from pear_ros.problems import PearError
@@ -70,11 +71,13 @@ class MeshRecoveryNode(LifecycleNode):
         """Open the engine and the detector; the engine must give the right answer for a known crop."""
         self._failure = ""
         self.settings = current(self)
-        self.engine = engine_for(self.settings)
-        test = self_test(self.engine, model_dir(self.settings.model))
-        if not test.ok:
-            raise PearError("the engine fails its self-test", found=test.reason)
-        self.detector = open_live_detector(self.settings)
+        self.graph.log(Level.INFO, f"opening {self.settings.model}")
+        with large_blocks_apart():
+            self.engine = engine_for(self.settings)
+            test = self_test(self.engine, model_dir(self.settings.model))
+            if not test.ok:
+                raise PearError("the engine fails its self-test", found=test.reason)
+            self.detector = open_live_detector(self.settings)
         info = self.engine.info
         self.graph.log(
             Level.INFO,
@@ -142,12 +145,14 @@ class MeshRecoveryNode(LifecycleNode):
     def _stop(self) -> None:
         if self.application is not None:
             self.application.stop()
+            self.graph.log(Level.INFO, f"stopped: {self.application.summary}")
             self._next_id = self.application.next_id
             self.application = None
 
     def _release(self) -> None:
-        self.engine = self.detector = None
-        give_memory_back()
+        with large_blocks_apart():
+            self.engine = self.detector = None
+            give_memory_back()
 
     def _failed(self, reason: str) -> None:
         """On the worker's thread: only note it."""

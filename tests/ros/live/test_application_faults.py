@@ -75,6 +75,8 @@ def test_a_verdict_is_logged_when_it_changes(start: Any, camera: Camera, memory_
     until(lambda: logged("running"))
     diagnosed(memory_graph)
     assert logged("no picture has come") == logged("UNCALIBRATED") == [Level.WARN]
+    (line,) = [text for _, text in memory_graph.logged if "running" in text]
+    assert re.fullmatch(r"running: [\d.]+ pictures and [\d.]+ results a second, 5 ms late", line)
     assert logged("running") == [Level.INFO]
 
 

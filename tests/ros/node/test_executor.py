@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import gc
 import threading
 import time
 from typing import Any
 
 import pytest
-
 
 pytestmark = pytest.mark.ros
 
@@ -83,3 +83,30 @@ def test_what_a_callback_raises_comes_out_of_the_spinning(ros: None, kind: str) 
             executor.spin_once(timeout_sec=0.1)
     executor.shutdown()
     node.destroy_node()
+
+
+def test_what_fails_at_the_very_end_is_not_printed(
+    ros: None, capfd: pytest.CaptureFixture[str]
+) -> None:
+    from rclpy.node import Node
+
+    from pear_ros.node.executor import PicturesFirst
+
+    node, executor = Node("too_late"), PicturesFirst()
+    begun, ending = threading.Event(), threading.Event()
+
+    def fail() -> None:
+        begun.set()
+        assert ending.wait(10.0)
+        raise RuntimeError("too late")
+
+    node.create_timer(0.01, fail)
+    executor.add_node(node)
+    while not begun.is_set():
+        executor.spin_once(timeout_sec=0.1)
+    threading.Timer(0.2, ending.set).start()
+    executor.shutdown()
+    node.destroy_node()
+    del executor, node
+    gc.collect()
+    assert "too late" not in capfd.readouterr().err

@@ -149,9 +149,9 @@ def stamps_of(messages: list[Any]) -> list[int]:
 
 
 def ended_well(launched: Launched, nodes: int = 1) -> None:
-    """After an interrupt: no traceback, every node with exit code 0."""
+    """After an interrupt: no traceback, no complaint of rclpy, every node with exit code 0."""
     text = launched.text
-    assert "Traceback" not in text and "has died" not in text, text
+    assert not re.search("Traceback|has died|never retrieved|Failed to publish", text), text
     assert len(re.findall(r"mesh_recovery_node-\d\]: process has finished cleanly", text)) == nodes
 
 
@@ -349,7 +349,7 @@ def test_a_bag_without_truth_is_played_and_recorded(launch: Any, tmp_path: Path)
     assert launched.wait() == 0
     ended_well(launched)
     assert stamps_in(tmp_path / "people", "/humans")
-    assert "pictures answered" not in launched.text
+    assert "MPJPE" not in launched.text
     again = launch("replay.launch.py", f"bag:={DEMO}", "out:=people")
     assert again.wait() == 1 and "out:=people: exists" in again.text
 
