@@ -12,6 +12,7 @@ import codecs
 import mmap
 import pickle
 import pickletools
+import re
 import struct
 from collections.abc import Callable
 from typing import Any
@@ -33,6 +34,10 @@ Persistent = Callable[[Any], Any]
 MAX_OPCODES = 2_000_000
 """Model files have some hundred: a pickle beyond this is made to exhaust the reader."""
 _SCALARS = (str, bytes, int, float, bool, type(None))
+_ESCAPED = re.compile(
+    rb"""(?:[^\\]|\\(?:[\\'"abfnrtv\n]|x[0-9a-fA-F]{2}|(?![4-7][0-7]{2})[0-7]{1,3}))*"""
+)
+"""What Python writes between quotes; it would take other escapes as well, with a warning."""
 
 
 def loads(data: Data) -> Any:
@@ -225,6 +230,8 @@ def _integer(text: bytes) -> int | bool:
 def _quoted(text: bytes) -> str:
     if len(text) < 2 or text[:1] != text[-1:] or text[:1] not in (b"'", b'"'):
         raise Refused("a damaged pickle: a string without quotes")
+    if not _ESCAPED.fullmatch(text[1:-1]):
+        raise Refused("a damaged pickle: a string with an unknown escape")
     return codecs.escape_decode(text[1:-1])[0].decode("latin1")
 
 

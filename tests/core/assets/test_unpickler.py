@@ -219,7 +219,7 @@ def test_allowed_names_do_nothing_whatever_they_are_called_with(name: str, tmp_p
         b"", b".", b"K", b"X\xff\xff\xff\x7fabc.", b"\x8e\xff\xff\xff\xff\xff\xff\xff\xffabc.",
         b"\x8b\xff\xff\xff\x7f\x01.", b"r\xff\xff\xff\xff.", b"j\xff\xff\xff\xff.", b"h\x00.",
         b"t.", b"u.", b"\x87.", b"I" + b"9" * 5000 + b"\n.", b"Inine\n.", b"S'a\n.", b"V\\ud8\n.",
-        b"(K\x01d.", b"N", b"\x95", b"\x80", b"cos", b"L\n.", b"g1\n.", b"K\x01s.", b"a.",
+        b"S'\\q'\n.", b"S'\\477'\n.", b"(K\x01d.", b"N", b"\x95", b"\x80", b"cos", b"L\n.", b"g1\n.", b"K\x01s.", b"a.",
     ],
 )  # fmt: skip
 def test_damaged_pickles_are_refused(data: bytes) -> None:
