@@ -18,10 +18,8 @@ import itertools
 import json
 import os
 import platform
-import statistics
 import sys
-import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -35,15 +33,15 @@ from rich.progress import track
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
+from benchmarks.placement_cost import cost  # noqa: E402
 from benchmarks.placement_scenes import HOLES, RANGE, TILTS, Scene, Studio, sensed  # noqa: E402
 from pear_ros.engine import Engine, open_engine  # noqa: E402
 from pear_ros.perception import depth, skin  # noqa: E402
 from pear_ros.perception.choose import open_detector  # noqa: E402
-from pear_ros.perception.metric import PlaceOptions, Placer  # noqa: E402
+from pear_ros.perception.metric import PlaceOptions  # noqa: E402
 from pear_ros.perception.pipeline import Pipeline  # noqa: E402
 from pear_ros.perception.stature import KnownPeople, StatureModel  # noqa: E402
-from pear_ros.problems import Problems  # noqa: E402
-from pear_ros.types import Crop, Frame, Human, Parameters, ScaleSource  # noqa: E402
+from pear_ros.types import Frame, Human, Parameters, ScaleSource  # noqa: E402
 
 MODEL = ROOT / "models" / "pear_vit_ti"
 FIXTURE = ROOT / "tests" / "ros" / "perception" / "data" / "placement.npz"
@@ -243,65 +241,6 @@ def gravity(runner: Runner, count: int) -> dict[str, Any]:
             "found": int(np.isfinite(cosine).sum()),
         }
     return out
-
-
-def cost(engine: Engine, scene: Scene) -> dict[str, Any]:
-    """Milliseconds of placing 1 and 8 people, the engine's calls not counted."""
-    found: dict[str, Any] = {}
-    k, far = scene.intrinsics, sensed(scene.depth, 0)
-    crop = square(scene)
-    output = engine.regress(scene.image, [crop])
-    for count in (1, 8):
-        many = repeated(output, count)
-        keypoints = many.keypoints * crop.side + (crop.cx, crop.cy) - 0.5 * crop.side
-        sure = np.ones(keypoints.shape[:2], np.float32)
-        for name, image in (("without_depth", None), ("with_depth", far)):
-            placer = Placer(engine, PlaceOptions(), Problems())
-            placer.prepare()
-            frame = Frame(scene.image, intrinsics=k, depth=image)
-
-            def call(
-                placer: Placer = placer,
-                frame: Frame = frame,
-                many: Any = many,
-                keypoints: Any = keypoints,
-                sure: Any = sure,
-                count: int = count,
-            ) -> Any:
-                return placer.place(
-                    frame, many, range(count), keypoints, sure, [crop] * count, k, True
-                )  # fmt: skip
-
-            found[f"{name}_{count}"] = timed(call)
-    return found
-
-
-def square(scene: Scene) -> Crop:
-    low, high = scene.shot.keypoints[0].min(axis=0), scene.shot.keypoints[0].max(axis=0)
-    return Crop(*(0.5 * (low + high)).tolist(), 1.25 * float((high - low).max()))
-
-
-def repeated(output: Any, count: int) -> Any:
-    people = Parameters(**{
-        n: np.repeat(getattr(output.parameters, n), count, axis=0)
-        for n in Parameters.__dataclass_fields__
-    })  # fmt: skip
-    arrays = {
-        n: np.repeat(getattr(output, n), count, axis=0) for n in ("joints", "keypoints", "camera")
-    }
-    return replace(output, parameters=people, **arrays)
-
-
-def timed(call: Any, repeat: int = 300) -> dict[str, float]:
-    for _ in range(10):
-        call()
-    times = []
-    for _ in range(repeat):
-        start = time.perf_counter()
-        call()
-        times.append(1e3 * (time.perf_counter() - start))
-    times.sort()
-    return {"median_ms": round(statistics.median(times), 3), "best_ms": round(times[0], 3)}
 
 
 def write_fixture(runner: Runner, count: int = 24, factor: int = 4) -> None:
