@@ -22,7 +22,9 @@ from torch import Tensor, nn
 
 from pear_core.body.ehm import Ehm
 from pear_core.export.crops import load_crops
+from pear_core.export.naming import inside
 from pear_core.export.parity import body_outputs, compared
+from pear_core.export.variants import EARLY
 from pear_core.model.checkpoint import load
 from pear_core.model.regressor import Regressor
 from pear_core.model.stem import PretrainedStem
@@ -36,6 +38,7 @@ PARTS: dict[str, Callable[[str], bool]] = {
     "everything": lambda name: True,
     "stem": lambda name: name.startswith(ENCODER),
     "stem_first_five_blocks": lambda name: name.startswith(FIRST_BLOCKS),
+    "stem_after_fine_map": lambda name: name.startswith(ENCODER) and not inside(name, EARLY),
     "transformer": lambda name: name.startswith("backbone.blocks"),
     "decoder": lambda name: name.startswith("decoder"),
     "heads": lambda name: name.startswith("heads"),

@@ -99,7 +99,8 @@ def _tensor(value: ir.TensorProtocol) -> Tensor:
     return torch.from_numpy(array)
 
 
-def _attribute(node: ir.Node, name: str, default: Any = None) -> Any:
+def attribute(node: ir.Node, name: str, default: Any = None) -> Any:
+    """An attribute of a node, a list where it has several values."""
     attribute = node.attributes.get(name)
     if attribute is None:
         return default
@@ -136,32 +137,32 @@ def _moved(
 
 
 def _gemm(node: ir.Node, v: list[Tensor]) -> Tensor:
-    if _attribute(node, "alpha", 1.0) != 1.0 or _attribute(node, "beta", 1.0) != 1.0:
+    if attribute(node, "alpha", 1.0) != 1.0 or attribute(node, "beta", 1.0) != 1.0:
         raise InterpretError(f"{node.name}: Gemm with factors")
-    a = v[0].T if _attribute(node, "transA", 0) else v[0]
-    product = a @ (v[1].T if _attribute(node, "transB", 0) else v[1])
+    a = v[0].T if attribute(node, "transA", 0) else v[0]
+    product = a @ (v[1].T if attribute(node, "transB", 0) else v[1])
     return product + v[2] if len(v) > 2 else product
 
 
-def _padding(node: ir.Node) -> list[int]:
+def padding(node: ir.Node) -> list[int]:
     """F.pad's order from ONNX's (top, left, bottom, right)."""
-    if _attribute(node, "auto_pad", "NOTSET") not in ("NOTSET", b"NOTSET"):
+    if attribute(node, "auto_pad", "NOTSET") not in ("NOTSET", b"NOTSET"):
         raise InterpretError(f"{node.name}: automatic padding")
-    top, left, bottom, right = _attribute(node, "pads", [0, 0, 0, 0])
+    top, left, bottom, right = attribute(node, "pads", [0, 0, 0, 0])
     return [left, right, top, bottom]
 
 
 def _conv(node: ir.Node, v: list[Tensor]) -> Tensor:
     bias = v[2] if len(v) > 2 else None
-    strides, dilations = _attribute(node, "strides", [1, 1]), _attribute(node, "dilations", [1, 1])
-    x, group = F.pad(v[0], _padding(node)), _attribute(node, "group", 1)
+    strides, dilations = attribute(node, "strides", [1, 1]), attribute(node, "dilations", [1, 1])
+    x, group = F.pad(v[0], padding(node)), attribute(node, "group", 1)
     return F.conv2d(x, v[1], bias, strides, 0, dilations, group)
 
 
 def _max_pool(node: ir.Node, v: list[Tensor]) -> Tensor:
-    kernel, strides = _attribute(node, "kernel_shape"), _attribute(node, "strides", [1, 1])
-    x = F.pad(v[0], _padding(node), value=float("-inf"))
-    return F.max_pool2d(x, kernel, strides, ceil_mode=bool(_attribute(node, "ceil_mode", 0)))
+    kernel, strides = attribute(node, "kernel_shape"), attribute(node, "strides", [1, 1])
+    x = F.pad(v[0], padding(node), value=float("-inf"))
+    return F.max_pool2d(x, kernel, strides, ceil_mode=bool(attribute(node, "ceil_mode", 0)))
 
 
 def _clip(node: ir.Node, values: Values) -> Tensor:
@@ -171,10 +172,10 @@ def _clip(node: ir.Node, values: Values) -> Tensor:
 
 
 def _layer_norm(node: ir.Node, v: list[Tensor]) -> Tensor:
-    if _attribute(node, "axis", -1) not in (-1, v[0].ndim - 1):
+    if attribute(node, "axis", -1) not in (-1, v[0].ndim - 1):
         raise InterpretError(f"{node.name}: LayerNormalization over several axes")
     bias = v[2] if len(v) > 2 else None
-    return F.layer_norm(v[0], v[1].shape, v[1], bias, _attribute(node, "epsilon", 1e-5))
+    return F.layer_norm(v[0], v[1].shape, v[1], bias, attribute(node, "epsilon", 1e-5))
 
 
 def _slice(node: ir.Node, values: Values) -> Tensor:
@@ -212,7 +213,7 @@ def _unsqueeze(node: ir.Node, values: Values) -> Tensor:
 
 
 def _split(node: ir.Node, values: Values) -> list[Tensor]:
-    x, axis = values[0], _attribute(node, "axis", 0)
+    x, axis = values[0], attribute(node, "axis", 0)
     assert x is not None
     if len(values) > 1 and values[1] is not None:
         return list(x.split(_ints(values[1]), dim=axis))
@@ -222,7 +223,7 @@ def _split(node: ir.Node, values: Values) -> list[Tensor]:
 def _resize(node: ir.Node, values: Values) -> Tensor:
     x = values[0]
     assert x is not None
-    if _attribute(node, "mode", "nearest") not in ("nearest", b"nearest"):
+    if attribute(node, "mode", "nearest") not in ("nearest", b"nearest"):
         raise InterpretError(f"{node.name}: only nearest")
     if len(values) > 3 and values[3] is not None:
         size = _ints(values[3])[2:]
@@ -233,7 +234,7 @@ def _resize(node: ir.Node, values: Values) -> Tensor:
 
 
 def _filled(node: ir.Node, values: Values) -> Tensor:
-    value = _attribute(node, "value")
+    value = attribute(node, "value")
     number = torch.zeros(1) if value is None else _tensor(value)
     return number.expand(_ints(values[0])).clone()
 
@@ -241,7 +242,7 @@ def _filled(node: ir.Node, values: Values) -> Tensor:
 def _gather(node: ir.Node, values: Values) -> Tensor:
     x, index = values
     assert x is not None and index is not None
-    axis = _attribute(node, "axis", 0)
+    axis = attribute(node, "axis", 0)
     taken = torch.index_select(x, axis, index.flatten().remainder(x.shape[axis]))
     return taken.reshape((*x.shape[:axis], *index.shape, *x.shape[axis:][1:]))
 
@@ -250,7 +251,7 @@ def _scale(node: ir.Node, v: Tensor, x: Tensor) -> Tensor:
     """A scale or zero point per tensor, or per slice along the node's axis, to multiply x with."""
     if v.ndim == 0 or v.numel() == 1:
         return v.reshape(())
-    axis = _attribute(node, "axis", 1) % x.ndim
+    axis = attribute(node, "axis", 1) % x.ndim
     return v.reshape([-1 if i == axis else 1 for i in range(x.ndim)])
 
 
@@ -289,16 +290,14 @@ _OPERATORS: dict[str, Callable[[ir.Node, Values], list[Tensor]]] = {
     "Gemm": _computed(_gemm),
     "Conv": _computed(_conv),
     "MaxPool": _computed(_max_pool),
-    "Softmax": _computed(lambda n, v: torch.softmax(v[0], _attribute(n, "axis", -1))),
+    "Softmax": _computed(lambda n, v: torch.softmax(v[0], attribute(n, "axis", -1))),
     "Gelu": _computed(lambda n, v: F.gelu(v[0], approximate=_approximation(n))),
     "LayerNormalization": _computed(_layer_norm),
     "Clip": _moved(_clip),
-    "Cast": _moved(lambda n, v: _first(v).to(_TYPES[ir.DataType(_attribute(n, "to"))])),
-    "Concat": _moved(
-        lambda n, v: torch.cat([x for x in v if x is not None], _attribute(n, "axis"))
-    ),
+    "Cast": _moved(lambda n, v: _first(v).to(_TYPES[ir.DataType(attribute(n, "to"))])),
+    "Concat": _moved(lambda n, v: torch.cat([x for x in v if x is not None], attribute(n, "axis"))),
     "Reshape": _moved(_reshape),
-    "Transpose": _moved(lambda n, v: _first(v).permute(_attribute(n, "perm"))),
+    "Transpose": _moved(lambda n, v: _first(v).permute(attribute(n, "perm"))),
     "Slice": _moved(_slice),
     "Squeeze": _moved(_squeeze),
     "Unsqueeze": _moved(_unsqueeze),
@@ -315,10 +314,10 @@ _OPERATORS: dict[str, Callable[[ir.Node, Values], list[Tensor]]] = {
 
 
 def _shape(node: ir.Node, x: Tensor) -> Tensor:
-    start, end = _attribute(node, "start", 0), _attribute(node, "end", None)
+    start, end = attribute(node, "start", 0), attribute(node, "end", None)
     return torch.tensor(list(x.shape)[start:end])
 
 
 def _approximation(node: ir.Node) -> str:
-    kind = _attribute(node, "approximate", "none")
+    kind = attribute(node, "approximate", "none")
     return kind.decode() if isinstance(kind, bytes) else str(kind)

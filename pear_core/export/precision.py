@@ -2,7 +2,8 @@
 
 The types are written into the graph, so that every engine computes the same: products and
 convolutions in the low type; layer norms, softmax, the picture's normalisation and the linear heads
-(1 in 600 multiplications of ViT-H) in float32. Inputs and outputs stay float32.
+(1 in 600 multiplications of ViT-H) in float32. Inputs and outputs stay float32. Convolutions in
+bfloat16 exist from opset 22 on, so a graph that has some is of that opset; any other keeps its own.
 """
 
 from __future__ import annotations
@@ -21,8 +22,8 @@ Precision = Literal["f32", "f16", "bf16"]
 LOW: dict[str, ir.DataType] = {"f16": ir.DataType.FLOAT16, "bf16": ir.DataType.BFLOAT16}
 FULL_OPS = frozenset({"LayerNormalization", "Softmax", "BatchNormalization", "Sub", "Div", "Gemm"})
 """Computed in float32. Sub and Div are the normalisation of the picture, Gemm the heads."""
-WITHOUT_BF16 = frozenset({"Conv", "MaxPool"})
-"""Operators that have no bfloat16 in our opset; in ViT-H they are 0.2 % of the work."""
+LATE_BF16, LATE_OPSET = frozenset({"Conv", "MaxPool"}), 22
+"""Operators that have no bfloat16 before that opset, which changes nothing else that we use."""
 PRODUCTS = frozenset({"MatMul", "Gemm", "Conv"})
 STEERED = frozenset({"Resize"})
 """Their operands after the first are float32 by definition."""
@@ -57,7 +58,6 @@ def lower(model: ir.Model, precision: Precision, kept: frozenset[str] = frozense
     # Optimisers leave values without a type.
     ShapeInferencePass()(model)
     graph, low = model.graph, LOW[precision]
-    full_ops = FULL_OPS | (WITHOUT_BF16 if precision == "bf16" else frozenset())
     weights = {value for value in graph.initializers.values() if value.dtype == ir.DataType.FLOAT}
     is_low: dict[ir.Value, bool] = {
         value: False for value in graph.inputs if value.dtype == ir.DataType.FLOAT
@@ -87,7 +87,7 @@ def lower(model: ir.Model, precision: Precision, kept: frozenset[str] = frozense
         operands = node.inputs[:1] if node.op_type in STEERED else node.inputs
         floats = [v for v in operands if v is not None and (v in weights or v in is_low)]
         moved = [v for v in floats if v not in weights]
-        wanted = bool(floats) and node.op_type not in full_ops and not inside(scope(node), kept)
+        wanted = bool(floats) and node.op_type not in FULL_OPS and not inside(scope(node), kept)
         if node.op_type in MOVING_OPS and moved:
             wanted = any(is_low[v] for v in moved)
         elif block(scope(node)) not in with_weights and moved:
@@ -100,6 +100,8 @@ def lower(model: ir.Model, precision: Precision, kept: frozenset[str] = frozense
             if value.dtype == ir.DataType.FLOAT:
                 is_low[value] = wanted
                 value.dtype = low if wanted else ir.DataType.FLOAT
+        if wanted and precision == "bf16" and node.op_type in LATE_BF16:
+            model.opset_imports[""] = max(LATE_OPSET, model.opset_imports[""])
     _full_outputs(graph, is_low)
     for name, value in list(graph.initializers.items()):
         if not value.uses():
@@ -119,12 +121,14 @@ def products(model: ir.Model) -> list[ir.Node]:
     ]
 
 
+def convolutional(model: ir.Model) -> frozenset[str]:
+    """The modules that need `LATE_OPSET` in bfloat16."""
+    return frozenset(scope(node) for node in model.graph if node.op_type in LATE_BF16)
+
+
 def lowered_products(precision: str) -> frozenset[str]:
     """Operators with weights that a precision changes; "int8" and "w8" change all of them."""
-    if precision in LOW:
-        full = FULL_OPS | (WITHOUT_BF16 if precision == "bf16" else frozenset())
-        return PRODUCTS - full
-    return PRODUCTS
+    return PRODUCTS - FULL_OPS if precision in LOW else PRODUCTS
 
 
 def _full_outputs(graph: ir.Graph, is_low: dict[ir.Value, bool]) -> None:

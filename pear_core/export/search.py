@@ -26,7 +26,7 @@ Score = Callable[[frozenset[str]], float]
 
 TINY = 0.002
 """Modules with less than this share of the work stay float32: lowering them gains nothing."""
-PIECES, WORTH = 4, 0.05
+PIECES, WORTH = 4, 0.02
 """A group that is not good enough is measured in so many pieces, and these again; but not what has
 less than this share of the work, which stays float32 as a whole."""
 ENOUGH = 0.6
@@ -93,14 +93,26 @@ def search(
     if everything <= ENOUGH:
         return Found(tiny, {}, everything, sum(shares[u] for u in shares if u not in tiny))
     alone = dict(_measured(shares, [u for u in shares if u not in tiny], quick, say))
-    # Cheapest error per unit of work first.
-    order = sorted(alone, key=lambda part: alone[part] ** 2 / sum(shares[u] for u in part))
+
+    def cost(part: tuple[str, ...]) -> float:
+        return alone[part] ** 2 / sum(shares[u] for u in part)
+
+    waiting = list(alone)
     lowered: list[tuple[str, ...]] = []
     spent = 0.0
-    for part in order:
+    while waiting:
+        # Cheapest error per unit of work first.
+        part = min(waiting, key=cost)
+        waiting.remove(part)
         if spent + alone[part] ** 2 <= ENOUGH**2:
             lowered.append(part)
             spent += alone[part] ** 2
+        elif alone[part] <= ENOUGH and len(part) > 1:
+            # Perhaps some of it is still affordable.
+            del alone[part]
+            for piece in _pieces(part):
+                alone[piece] = _alone(shares, piece, quick, say)
+                waiting.append(piece)
     while True:
         units = [unit for part in lowered for unit in part]
         kept = frozenset(shares) - frozenset(units)
@@ -111,6 +123,38 @@ def search(
             told = {label(part): error for part, error in alone.items()}
             return Found(kept, told, share, done)
         del lowered[-max(1, len(lowered) // 8) :]
+
+
+def filled(
+    shares: Mapping[str, float],
+    found: Found,
+    score: Score,
+    say: Callable[[str], None] = lambda _: None,
+) -> Found:
+    """`found` with the tiny modules lowered, too, that follow a lowered one of their group and are
+    not followed by a kept one: they gain nothing, but to go to float32 and back costs. As it was
+    where that is not good enough.
+    """
+
+    def lowered(units: list[str]) -> bool | None:
+        large = [unit for unit in units if shares[unit] >= TINY]
+        return large[0] not in found.kept if large else None
+
+    more = set()
+    for unit in found.kept:
+        beside = [other for other in shares if group(other) == group(unit)]
+        place = beside.index(unit) if unit in beside else 0
+        before, after = lowered(beside[:place][::-1]), lowered(beside[place + 1 :])
+        if shares[unit] < TINY and before and after is not False:
+            more.add(unit)
+    if not more:
+        return found
+    kept = found.kept - more
+    share = score(kept)
+    say(f"with the tiny modules between them: {share:.2f} of the limit")
+    if share > ENOUGH:
+        return found
+    return Found(kept, found.alone, share, found.lowered_work + sum(shares[u] for u in more))
 
 
 def label(part: tuple[str, ...]) -> str:
@@ -128,11 +172,23 @@ def _measured(
     open_parts = [tuple(members) for members in reversed(groups.values())]
     while open_parts:
         part = open_parts.pop()
-        error = quick(frozenset(shares) - frozenset(part))
+        error = _alone(shares, part, quick, say)
         share = sum(shares[unit] for unit in part)
-        say(f"{label(part)}, {share:.0%} of the work: {error:.2f} of the limit")
         if error <= ENOUGH or len(part) == 1 or share < WORTH:
             yield part, error
             continue
-        size = -(-len(part) // PIECES)
-        open_parts += reversed([part[i : i + size] for i in range(0, len(part), size)])
+        open_parts += reversed(_pieces(part))
+
+
+def _pieces(part: tuple[str, ...]) -> list[tuple[str, ...]]:
+    size = -(-len(part) // PIECES)
+    return [part[i : i + size] for i in range(0, len(part), size)]
+
+
+def _alone(
+    shares: Mapping[str, float], part: tuple[str, ...], quick: Score, say: Callable[[str], None]
+) -> float:
+    error = quick(frozenset(shares) - frozenset(part))
+    share = sum(shares[unit] for unit in part)
+    say(f"{label(part)}, {share:.0%} of the work: {error:.2f} of the limit")
+    return error

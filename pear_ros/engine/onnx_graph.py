@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pear_ros.engine.onnx_metadata import _varint
+from pear_ros.engine.onnx_metadata import varint
 from pear_ros.problems import PearError
 
 _GRAPH = 7
@@ -151,7 +151,7 @@ def _integers(value: int | memoryview) -> list[int]:
         return [_signed(value)]
     found, at = [], 0
     while at < len(value):
-        number, at = _varint(value, at)
+        number, at = varint(value, at)
         found.append(_signed(number))
     return found
 
@@ -174,16 +174,16 @@ def _fields(data: memoryview) -> Iterator[tuple[int, int | memoryview]]:
     """Fields (number, integer or payload) of one message."""
     at = 0
     while at < len(data):
-        tag, at = _varint(data, at)
+        tag, at = varint(data, at)
         number, wire = tag >> 3, tag & 7
         if number == 0:
             raise ValueError("field number 0")
         if wire == 0:
-            value, at = _varint(data, at)
+            value, at = varint(data, at)
             yield number, value
             continue
         if wire == 2:
-            length, at = _varint(data, at)
+            length, at = varint(data, at)
         elif wire in (1, 5):
             length = 8 if wire == 1 else 4
         else:

@@ -37,16 +37,16 @@ def _walk(data: memoryview) -> list[tuple[int, memoryview]]:
     found: list[tuple[int, memoryview]] = []
     at = 0
     while at < len(data):
-        tag, at = _varint(data, at)
+        tag, at = varint(data, at)
         number, wire = tag >> 3, tag & 7
         if number == 0:
             raise ValueError("field number 0")
         if wire == 0:
-            _, at = _varint(data, at)
+            _, at = varint(data, at)
         elif wire in (1, 5):
             at += 8 if wire == 1 else 4
         elif wire == 2:
-            length, at = _varint(data, at)
+            length, at = varint(data, at)
             found.append((number, data[at : at + length]))
             at += length
         else:
@@ -56,7 +56,8 @@ def _walk(data: memoryview) -> list[tuple[int, memoryview]]:
     return found
 
 
-def _varint(data: memoryview, at: int) -> tuple[int, int]:
+def varint(data: memoryview, at: int) -> tuple[int, int]:
+    """A number of variable length at a place, and the place behind it."""
     value = 0
     for shift in range(0, 70, 7):
         byte = data[at]

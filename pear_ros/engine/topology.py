@@ -13,6 +13,7 @@ from pear_ros.types import FloatArray
 
 IntArray = NDArray[np.int32]
 
+
 @dataclass(frozen=True)
 class Topology:
     """Fixed structure of the mesh.

@@ -11,7 +11,13 @@ from hypothesis import strategies as st
 from onnx import TensorProto, helper, numpy_helper
 from onnx.reference import ReferenceEvaluator
 
-from pear_core.export.precision import FULL_OPS, PrecisionError, lower, lowered_products
+from pear_core.export.precision import (
+    FULL_OPS,
+    PrecisionError,
+    convolutional,
+    lower,
+    lowered_products,
+)
 
 FLOAT, HALF, BRAIN = TensorProto.FLOAT, TensorProto.FLOAT16, TensorProto.BFLOAT16
 RNG = np.random.default_rng(0)
@@ -84,9 +90,7 @@ def test_products_are_low_and_the_rest_is_not(precision: str, low: int) -> None:
         seen = {found[name] for name in node.input if found[name] in (FLOAT, low)}
         if node.op_type in FULL_OPS:
             assert seen == {FLOAT}, node.op_type
-        elif node.op_type == "Conv":
-            assert seen == ({FLOAT} if precision == "bf16" else {low})
-        elif node.op_type in ("MatMul", "Gelu", "Add"):
+        elif node.op_type in ("Conv", "MatMul", "Gelu", "Add"):
             assert seen == {low}, node.op_type
     assert [found[v.name] for v in (*model.graph.input, *model.graph.output)] == [FLOAT, FLOAT]
     assert [v.name for v in model.graph.output] == ["raw"]
@@ -226,7 +230,7 @@ def test_what_joins_modules_is_low_only_between_low_ones(
 
 @pytest.mark.parametrize("precision", ["f16", "bf16"])
 def test_enlarging_keeps_its_factors_and_pooling_its_type(precision: str) -> None:
-    """Resize takes factors in float32 only, and bfloat16 has no MaxPool in our opset."""
+    """Resize takes factors in float32 only; bfloat16 has MaxPool from opset 22 on."""
     nodes = [
         helper.make_node("MatMul", ["crops", "a"], ["p"], name="one.0/MatMul"),
         helper.make_node("MaxPool", ["p"], ["m"], name="one.0/MaxPool", kernel_shape=[2, 2]),
@@ -239,12 +243,28 @@ def test_enlarging_keeps_its_factors_and_pooling_its_type(precision: str) -> Non
          numpy_helper.from_array(np.float32([1, 1, 2, 2]), "s")],
     )  # fmt: skip
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20)], ir_version=10)
-    found = types(lowered(model, precision))
-    assert found["s"] == FLOAT and found["p"] == (HALF if precision == "f16" else BRAIN)
-    assert found["m"] == (HALF if precision == "f16" else FLOAT)
+    low = lowered(model, precision)
+    found = types(low)
+    assert found["s"] == FLOAT
+    assert found["p"] == found["m"] == (HALF if precision == "f16" else BRAIN)
+    assert low.opset_import[0].version == (20 if precision == "f16" else 22)
+
+
+def test_only_convolutions_in_bfloat16_need_a_later_opset() -> None:
+    model = small_network()
+    assert convolutional(ir.serde.deserialize_model(model)) == {""}
+    for node in model.graph.node:
+        node.name = f"{'stem' if node.op_type == 'Conv' else 'other'}/{node.op_type}"
+    graph = ir.serde.deserialize_model(model)
+    assert convolutional(graph) == {"stem"}
+    assert lowered(model, "bf16").opset_import[0].version == 22
+    assert lowered(model, "f16").opset_import[0].version == 20
+    lower(graph, "bf16", frozenset({"stem"}))
+    proto = ir.serde.serialize_model(graph)
+    onnx.checker.check_model(proto, full_check=True)
+    assert proto.opset_import[0].version == 20 and types(proto)["map"] == FLOAT
 
 
 def test_operators_that_a_precision_changes() -> None:
-    assert lowered_products("bf16") == {"MatMul"}
-    assert lowered_products("f16") == {"MatMul", "Conv"}
+    assert lowered_products("bf16") == lowered_products("f16") == {"MatMul", "Conv"}
     assert lowered_products("int8") == lowered_products("w8") == {"MatMul", "Conv", "Gemm"}

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from onnx import TensorProto, helper, numpy_helper
 
-from pear_core.export.search import ENOUGH, TINY, WORTH, label, search, work
+from pear_core.export.search import ENOUGH, TINY, WORTH, Found, filled, label, search, work
 
 Errors = dict[str, float]
 
@@ -76,6 +76,17 @@ def test_good_groups_cost_one_measurement_and_bad_ones_are_opened() -> None:
     assert label(("a.0", "a.1", "a.2")) == "a.0 to a.2" and label(("a.0",)) == "a.0"
 
 
+def test_a_good_part_that_the_rest_leaves_no_room_for_is_opened() -> None:
+    errors = {"first.0": 0.55, "second.0": 0.3, "second.1": 0.15, "bad.0": 9.0}
+    score, _ = independent(errors)
+    shares = {"first.0": 0.7, "second.0": 0.05, "second.1": 0.05, "bad.0": 0.2}
+    found = search(shares, score, score)
+    # 0.55 and 0.335 are too much together; 0.55 and 0.15 are not.
+    assert found.kept == {"bad.0", "second.0"}
+    assert found.alone == pytest.approx(errors)
+    assert found.share == pytest.approx(math.hypot(0.55, 0.15))
+
+
 def test_what_gains_little_is_not_taken_to_pieces() -> None:
     errors = {"large": 0.1, "small.0": 5.0, "small.1": 0.1}
     score, _ = independent(errors)
@@ -83,6 +94,29 @@ def test_what_gains_little_is_not_taken_to_pieces() -> None:
     shares = {"large": 1 - WORTH * 0.9, "small.0": WORTH * 0.5, "small.1": WORTH * 0.4}
     found = search(shares, score, quick)
     assert found.kept == {"small.0", "small.1"} and len(calls) == 2
+
+
+def tiny_between() -> tuple[dict[str, float], Found]:
+    names = ["a.one", "a.tiny", "a.two", "a.slight", "a.three", "b.small", "b.four", "b.last"]
+    few = {"a.tiny", "a.slight", "b.small", "b.last"}
+    shares = {name: TINY / 2 if name in few else 0.249 for name in names}
+    return shares, Found(frozenset(few | {"a.three"}), {}, 0.3, 0.75)
+
+
+def test_tiny_modules_follow_those_around_them() -> None:
+    shares, found = tiny_between()
+    asked: list[frozenset[str]] = []
+
+    def score(kept: frozenset[str]) -> float:
+        asked.append(kept)
+        return ENOUGH
+
+    # "slight" has a kept one after it, and nothing of its group stands before "small".
+    done = filled(shares, found, score)
+    assert asked == [done.kept] and done.kept == {"a.slight", "a.three", "b.small"}
+    assert done.share == ENOUGH and done.lowered_work == pytest.approx(0.75 + TINY)
+    assert filled(shares, found, lambda _: ENOUGH + 0.01) == found
+    assert filled({"a": 0.5, "b": 0.5}, Found(frozenset("a"), {}, 0.1, 0.5), score).kept == {"a"}
 
 
 @given(

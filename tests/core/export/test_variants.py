@@ -12,9 +12,12 @@ import pytest
 from pear_core.body.ehm import Ehm
 from pear_core.export import variants
 from pear_core.export.calibration import batches, strips
+from pear_core.export.naming import scope
 from pear_core.export.parity import torch_outputs
+from pear_core.export.precision import products
 from pear_core.export.search import Found
 from pear_core.export.variants import (
+    EARLY,
     LOWER,
     Recipe,
     described,
@@ -26,6 +29,7 @@ from pear_core.export.variants import (
     write_variant,
 )
 from pear_core.model import checkpoint
+from pear_core.model.blazepose import BlazePoseEncoder
 
 
 @pytest.fixture(scope="module")
@@ -84,6 +88,47 @@ def test_a_rest_that_bears_no_rounding_stays_float32(
     assert described(made)["rest"] == "f32"
 
 
+def test_the_early_stem_is_never_offered_to_bfloat16(
+    tiny_model: Any, ehm: Ehm, squares: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    encoder = BlazePoseEncoder()
+    for name in EARLY:
+        assert encoder.get_submodule(name.removeprefix("backbone.patches.encoder."))
+    units = {"backbone.patches.encoder.blocks.9": 0.3, "backbone.patches.encoder.blocks.10": 0.7}
+    offered: list[dict[str, float]] = []
+
+    def search(shares: dict[str, float], *_: Any) -> Found:
+        offered.append(shares)
+        return Found(frozenset(), {}, 0.3, 1.0)
+
+    monkeypatch.setattr(variants, "work", lambda *_: dict(units))
+    monkeypatch.setattr(variants, "search", search)
+    network = tiny_model.bundle / "network.onnx"
+    assert recipe(network, "bf16", ehm, squares[:2]).weights
+    assert not recipe(network, "f16", ehm, squares[:2]).weights
+    assert offered == [units | {"backbone.patches.encoder.blocks.9": 0.0}, units]
+
+
+def test_weights_are_replaced_only_where_they_are_lowered(tiny_model: Any) -> None:
+    network = tiny_model.bundle / "network.onnx"
+    first, second = products(load_graph(network))[:2]
+    weights = {
+        str(node.name): (np.zeros(node.inputs[1].shape.numpy(), np.float32), None)  # type: ignore[union-attr]
+        for node in (first, second)
+    }
+    kept = frozenset({scope(first)})
+    model = load_graph(network)
+    variants.apply(model, Recipe("bf16", Found(kept, {}, 0.0, 1.0), {}, weights))
+    after = {node.name: node for node in model.graph}
+
+    def largest(node: Any) -> float:
+        value = after[node.name].inputs[1]
+        assert value is not None and value.const_value is not None
+        return float(np.abs(value.const_value.numpy().astype(np.float32)).max())
+
+    assert largest(first) > 0.0 and largest(second) == 0.0
+
+
 @pytest.mark.parametrize("precision", [p for p in LOWER if p != "int8"])
 def test_other_precisions_are_written_and_rounded(
     tiny_model: Any, ehm: Ehm, squares: np.ndarray, tmp_path: Path, precision: Any
@@ -96,3 +141,18 @@ def test_other_precisions_are_written_and_rounded(
     low = outputs_of(load_graph(tmp_path / "low.onnx"), few, ehm)
     report = reported(exact, low, precision)
     assert report.failures() == [] and report.vertices.mean > 1e-4, report.table()
+
+
+def test_convolutions_of_a_fused_graph_are_never_in_bfloat16(
+    fused_graph: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """TensorRT must be able to read its operator set."""
+    monkeypatch.setattr(variants, "trace_fused", load_graph)
+    made = Recipe("bf16", Found(frozenset(), {}, 0.0, 1.0))
+    variants.write_fused(fused_graph, tmp_path / "fused.onnx", made, {})  # type: ignore[arg-type]
+    proto = onnx.load(tmp_path / "fused.onnx")
+    assert proto.opset_import[0].version == 20
+    low = {t.name for t in proto.graph.initializer if t.data_type == onnx.TensorProto.BFLOAT16}
+    nodes = [n for n in proto.graph.node if n.name.startswith("backbone")]
+    weights = {n.op_type: n.input[1] for n in reversed(nodes) if n.op_type in ("Conv", "MatMul")}
+    assert weights["MatMul"] in low and weights["Conv"] not in low
