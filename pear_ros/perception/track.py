@@ -70,7 +70,7 @@ class Tracker:
         self.lost, self.crowded = (), 0
         self._stamp = self._before = self._searched_at = self._looked_at = 0
         self._ended_at = -round(EAGER * 1e9)
-        self._started, self._searched, self._turn = False, False, 0
+        self._started, self._turn = False, 0
         self._suspected: list[Box] = []
         self._suspects: list[Box] = []
 
@@ -87,7 +87,6 @@ class Tracker:
             (stamp - self._looked_at) * 1e-9,
         )
         self.lost, self.places, self.crowded = (), (), 0
-        self._searched = False
         if step < 0:
             self._end(self.tracks)
         if not self._started or step <= 0:
@@ -130,7 +129,6 @@ class Tracker:
     def search(self, detections: Sequence[Box]) -> None:
         """Takes everybody whom the detector found in the picture."""
         self._looked_at = self._searched_at = self._stamp
-        self._searched = True
         self._suspected, self._suspects = self._suspects, []
         overlaps = boxes.iou(boxes.as_rows([t.box for t in self.tracks]), boxes.as_rows(detections))
         pairs = dict(assign(1.0 - overlaps, 1.0 - self.options.match + 1e-9))
@@ -375,8 +373,8 @@ class Tracker:
         young = track.hidden and not track.proven
         if doubted > (self.options.hurry if young else self.options.prediction_timeout):
             return True
-        # One single detection that the next search does not confirm was a false alarm.
-        return track.denied and self._searched and track.detections < 2
+        # One single detection that the next look does not confirm was a false alarm.
+        return track.denied and self._looked_at == self._stamp and track.detections < 2
 
     def _end(self, ended: Sequence[Track]) -> None:
         ids = {t.id for t in ended}

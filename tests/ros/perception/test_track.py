@@ -24,14 +24,20 @@ def test_a_person_is_new_then_tracked_and_the_detector_rests() -> None:
     assert {i: look for i, look in enumerate(looks) if look is not Look.NONE} == expected
 
 
-def test_a_false_alarm_ends_at_the_second_search() -> None:
+def test_a_single_detection_that_the_next_look_does_not_confirm_ends_with_it() -> None:
     tracker = Tracker(TrackerOptions(hurry=0.1))
     step(tracker, 0, [box_at(300)])
     assert step(tracker, FRAME, []) is Look.CHECK
-    assert states(tracker) == {0: TrackState.PREDICTED}
-    for i in range(2, 4):
+    assert states(tracker) == {} and [t.id for t in tracker.lost] == [0]
+
+
+def test_somebody_seen_twice_is_not_ended_by_one_look() -> None:
+    tracker = Tracker(TrackerOptions(hurry=0.1))
+    for i in range(2):
+        step(tracker, i * FRAME, [box_at(300)])
+    for i in range(2, 12):
         step(tracker, i * FRAME, [])
-    assert states(tracker) == {}
+    assert states(tracker) == {0: TrackState.PREDICTED}
 
 
 def test_missed_people_are_predicted_and_lost_after_the_timeout() -> None:
