@@ -33,7 +33,7 @@ sys.path.insert(0, str(ROOT))
 
 from pear_ros.output.machine import machine, versions  # noqa: E402
 from pear_ros.perception import boxes  # noqa: E402
-from pear_ros.perception.blazepose import (  # noqa: E402
+from pear_ros.perception.detection.blazepose import (  # noqa: E402
     THOROUGH,
     BlazePose,
     BlazePoseOptions,

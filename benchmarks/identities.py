@@ -129,7 +129,8 @@ def measure(make: Any, scene: Recorded) -> tuple[dict[str, Any], list[HumanFrame
 def cues(engine: Any, scenes: dict[tuple[str, int], Recorded]) -> dict[str, Any]:
     """How much the looks of one and of different people differ where both are seen well: quantiles
     5, 50, 95 % of colour distances and of shape distances, on crops of the true boxes."""
-    from pear_ros.perception import appearance, crop, memory
+    from pear_ros.perception import crop
+    from pear_ros.perception.tracking import appearance, memory
     from pear_ros.types import Box
 
     found: dict[str, list[np.ndarray]] = {n: [] for n in ("same", "others", "same_b", "others_b")}
@@ -172,8 +173,9 @@ def cues(engine: Any, scenes: dict[tuple[str, int], Recorded]) -> dict[str, Any]
 def cost(people: int = 8) -> dict[str, float]:
     """Milliseconds per frame (median) of the tracker with its descriptors, calm and in a crowd where
     everybody overlaps somebody."""
-    from pear_ros.perception import boxes, memory
-    from pear_ros.perception.track import Look, Tracker
+    from pear_ros.perception import boxes
+    from pear_ros.perception.tracking import memory
+    from pear_ros.perception.tracking.track import Look, Tracker
     from pear_ros.types import Box, Crop, Parameters, RegressorOutput
 
     rng = np.random.default_rng(0)
@@ -244,7 +246,7 @@ def main() -> None:
     from pear_core.data.synthetic.crossings import NAMES
     from pear_ros.assets import model_dir
     from pear_ros.engine.open import open_engine
-    from pear_ros.perception.choose import open_detector
+    from pear_ros.perception.detection.choose import open_detector
     from pear_ros.perception.pipeline import Pipeline
 
     scenes = {

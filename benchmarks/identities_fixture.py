@@ -1,6 +1,6 @@
 """Records what model and detector say about rendered crossings, for tests that render nothing.
 
-python benchmarks/identities_fixture.py tests/ros/perception/data/identities.npz
+python benchmarks/identities_fixture.py tests/ros/perception/tracking/data/identities.npz
 
 Of the first 3.7 s of one scene per kind (`identities.py`): the body regressed in the square around
 each person's whole silhouette, hidden or not, and the boxes that the detector finds.
@@ -17,8 +17,9 @@ from identities import BODY, frames, recorded
 
 from pear_ros.assets import model_dir
 from pear_ros.engine.open import open_engine
-from pear_ros.perception import appearance, crop
-from pear_ros.perception.choose import open_detector
+from pear_ros.perception import crop
+from pear_ros.perception.detection.choose import open_detector
+from pear_ros.perception.tracking import appearance
 from pear_ros.types import Box
 
 SCENES = ("crossing", "occlusion", "same_clothes", "turning_back", "panning")

@@ -32,7 +32,7 @@ from pear_ros.live.worker import Done
 from pear_ros.node import mesh_recovery_node as node_module
 from pear_ros.node.executor import PicturesFirst
 from pear_ros.output.machine import machine, versions
-from pear_ros.perception.detect import Policy
+from pear_ros.perception.detection.detect import Policy
 from pear_ros.types import Box, Crop, Frame, Parameters, RegressorOutput, StageTimes
 
 RESULT = Path(__file__).parent / "results" / "node.json"

@@ -36,15 +36,16 @@ sys.path.insert(0, str(ROOT))
 from benchmarks.placement_cost import cost  # noqa: E402
 from benchmarks.placement_scenes import HOLES, RANGE, TILTS, Scene, Studio, sensed  # noqa: E402
 from pear_ros.engine import Engine, open_engine  # noqa: E402
-from pear_ros.perception import depth, skin  # noqa: E402
-from pear_ros.perception.choose import open_detector  # noqa: E402
-from pear_ros.perception.metric import PlaceOptions  # noqa: E402
+from pear_ros.perception.placing import skin  # noqa: E402
+from pear_ros.perception.detection.choose import open_detector  # noqa: E402
 from pear_ros.perception.pipeline import Pipeline  # noqa: E402
-from pear_ros.perception.stature import KnownPeople, StatureModel  # noqa: E402
+from pear_ros.perception.placing import depth  # noqa: E402
+from pear_ros.perception.placing.metric import PlaceOptions  # noqa: E402
+from pear_ros.perception.placing.stature import KnownPeople, StatureModel  # noqa: E402
 from pear_ros.types import Frame, Human, Parameters, ScaleSource  # noqa: E402
 
 MODEL = ROOT / "models" / "pear_vit_ti"
-FIXTURE = ROOT / "tests" / "ros" / "perception" / "data" / "placement.npz"
+FIXTURE = ROOT / "tests" / "ros" / "perception" / "placing" / "data" / "placement.npz"
 SETS = {"calibration": 101, "held_out": 202}
 QUANTILES = {"median": 0.5, "p68": 0.68, "p90": 0.9}
 SIGMAS = {"one": 1.0, "one_645": 1.645, "two": 2.0}

@@ -11,7 +11,7 @@ import numpy as np
 
 from benchmarks.placement_scenes import Scene, sensed
 from pear_ros.engine import Engine
-from pear_ros.perception.metric import PlaceOptions, Placer
+from pear_ros.perception.placing.metric import PlaceOptions, Placer
 from pear_ros.problems import Problems
 from pear_ros.types import Crop, Frame, Parameters
 

@@ -21,7 +21,7 @@ from pear_ros.engine import Engine, open_engine
 from pear_ros.messages.camera_info import camera_info
 from pear_ros.messages.pictures import image
 from pear_ros.output.machine import machine, versions
-from pear_ros.perception.choose import open_detector
+from pear_ros.perception.detection.choose import open_detector
 from pear_ros.perception.pipeline import Pipeline
 from pear_ros.replay.reader import frames
 from pear_ros.replay.replay import ReplayOptions, replay

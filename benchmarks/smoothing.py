@@ -50,7 +50,7 @@ from pear_ros.assets import body_dir, model_dir  # noqa: E402
 from pear_ros.engine import Engine, open_engine  # noqa: E402
 from pear_ros.output.machine import machine, versions  # noqa: E402
 from pear_ros.output.mesh import joined  # noqa: E402
-from pear_ros.perception.smooth import Smoother, SmoothOptions  # noqa: E402
+from pear_ros.perception.smoothing.smooth import Smoother, SmoothOptions  # noqa: E402
 from pear_ros.types import (  # noqa: E402
     Box,
     Crop,

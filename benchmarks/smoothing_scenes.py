@@ -14,7 +14,7 @@ from pear_core.data.synthetic.people import sample_person
 from pear_core.data.synthetic.sequence import CameraPath, Pinhole, Stage, camera_path
 from pear_ros.assets import find
 from pear_ros.engine import Engine
-from pear_ros.perception.choose import open_detector
+from pear_ros.perception.detection.choose import open_detector
 from pear_ros.perception.pipeline import Pipeline
 from pear_ros.replay.reader import frames
 from pear_ros.types import Frame, Human, Intrinsics, Parameters

@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 from pear_ros.engine import open_engine
 from pear_ros.output.mesh import frame_vertices
 from pear_ros.output.overlay import panel
-from pear_ros.perception.choose import open_detector
-from pear_ros.perception.metric import PlaceOptions
+from pear_ros.perception.detection.choose import open_detector
 from pear_ros.perception.pipeline import Pipeline
+from pear_ros.perception.placing.metric import PlaceOptions
 from pear_ros.types import Frame
 
 ROOT = Path(__file__).parents[1]

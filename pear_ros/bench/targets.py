@@ -16,7 +16,7 @@ from pear_ros.assets import find
 from pear_ros.bench.sampling import Block, block
 from pear_ros.engine import Engine
 from pear_ros.engine.warp import strips
-from pear_ros.perception.choose import open_detector
+from pear_ros.perception.detection.choose import open_detector
 from pear_ros.perception.pipeline import Pipeline
 from pear_ros.replay.reader import frames
 from pear_ros.replay.replay import replay

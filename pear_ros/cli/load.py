@@ -9,10 +9,10 @@ from pear_ros.assets import model_dir
 from pear_ros.engine import Engine, open_engine
 from pear_ros.messages.identity import Identity
 from pear_ros.output.machine import machine, versions
-from pear_ros.perception.choose import open_detector
-from pear_ros.perception.metric import PlaceOptions
+from pear_ros.perception.detection.choose import open_detector
 from pear_ros.perception.pipeline import Pipeline
-from pear_ros.perception.smooth import SmoothOptions
+from pear_ros.perception.placing.metric import PlaceOptions
+from pear_ros.perception.smoothing.smooth import SmoothOptions
 from pear_ros.problems import Problems
 
 

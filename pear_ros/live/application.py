@@ -19,7 +19,7 @@ from pear_ros.live.slot import Newest
 from pear_ros.live.snapshot import save_snapshot
 from pear_ros.live.vitals import Beat, Vitals
 from pear_ros.live.worker import Done, Waiting, Worker
-from pear_ros.perception.detect import Detector
+from pear_ros.perception.detection.detect import Detector
 
 FAR = 60.0
 """A clock that is so many seconds away from the stamps says nothing about their age."""

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from pear_ros.live.settings import Settings
-from pear_ros.perception.detect import Detector, policy_of
-from pear_ros.perception.elsewhere import Elsewhere
-from pear_ros.perception.metric import PlaceOptions
+from pear_ros.perception.detection.detect import Detector, policy_of
+from pear_ros.perception.detection.elsewhere import Elsewhere
 from pear_ros.perception.pipeline import Pipeline, Regressor
-from pear_ros.perception.smooth import SmoothOptions
-from pear_ros.perception.stature import KnownPeople
-from pear_ros.perception.track import TrackerOptions
+from pear_ros.perception.placing.metric import PlaceOptions
+from pear_ros.perception.placing.stature import KnownPeople
+from pear_ros.perception.smoothing.smooth import SmoothOptions
+from pear_ros.perception.tracking.track import TrackerOptions
 from pear_ros.problems import Problems
 from pear_ros.types import Frame, HumanFrame
 
@@ -23,7 +23,7 @@ def open_live_detector(settings: Settings) -> Detector:
     """What finds people. Raises PearError for an unknown one."""
     if settings.detector == TOPIC:
         return Elsewhere()
-    from pear_ros.perception.choose import open_detector
+    from pear_ros.perception.detection.choose import open_detector
 
     return open_detector(settings.detector, settings.threads or None)
 

@@ -4,13 +4,13 @@
 with every pause between two pictures:
 
 * `quaternions`, `axis_angles`: so3.quaternion and so3.axis_angle
-* `place`: the search of perception/place.py
-* `smooth`: perception/filters.py
-* `sample`, `histograms`: perception/appearance.py
+* `place`: the search of perception/placing/place.py
+* `smooth`: perception/smoothing/filters.py
+* `sample`, `histograms`: perception/tracking/appearance.py
 * `confidence`: perception/pipeline.py
 * `axes`: messages/frames.py
 * `spans`: perception/boxes.py
-* `turned`: perception/metric.py
+* `turned`: perception/placing/metric.py
 
 The numpy code says the same at length, runs where there is no compiler, and is what the tests compare
 the kernels with (tests/ros/native/).

@@ -1,4 +1,4 @@
-/* What people wear: pear_ros/perception/appearance.py says what and why. */
+/* What people wear: pear_ros/perception/tracking/appearance.py says what and why. */
 #ifndef PEAR_COLOURS_H
 #define PEAR_COLOURS_H
 

@@ -1,4 +1,4 @@
-/* Where people stand: pear_ros/perception/place.py says what and why. */
+/* Where people stand: pear_ros/perception/placing/place.py says what and why. */
 #ifndef PEAR_PLACE_H
 #define PEAR_PLACE_H
 

@@ -1,4 +1,4 @@
-/* One frame of the smoother for one person: pear_ros/perception/adaptive.py and running.py say what and why. */
+/* One frame of the smoother for one person: pear_ros/perception/smoothing/adaptive.py and running.py say what and why. */
 #ifndef PEAR_SMOOTH_H
 #define PEAR_SMOOTH_H
 
@@ -12,13 +12,13 @@ typedef struct {
     double cutoff, response, velocity_cutoff, lead;
 } Tuning;
 
-/* What rules the filters, in the order of perception/compiled.py. */
+/* What rules the filters, in the order of perception/smoothing/compiled.py. */
 typedef struct {
     Tuning pose, across, along, face;
     double memory, guessed, first, jump_metres, jump_speed, jump_share, outlier, least;
 } Rules;
 
-/* Where the parts of a row lie (perception/remembered.py): value, velocity and measurement of pose, place
+/* Where the parts of a row lie (perception/smoothing/remembered.py): value, velocity and measurement of pose, place
    and face; mean, weight and spread of the shape. */
 typedef struct {
     int face, shape;

@@ -19,7 +19,7 @@ from pear_ros.node.engines import engine_for
 from pear_ros.node.graph import RclpyGraph
 from pear_ros.node.heap import give_memory_back, large_blocks_apart
 from pear_ros.node.parameters import current, declare, judged
-from pear_ros.perception.detect import Detector
+from pear_ros.perception.detection.detect import Detector
 from pear_ros.problems import PearError
 
 NAME = "mesh_recovery_node"

@@ -7,8 +7,8 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from pear_ros.perception import metric
 from pear_ros.perception.frozen import altered
+from pear_ros.perception.placing import metric
 from pear_ros.types import Box, Crop, Human, HumanFrame, Reference, TrackState
 
 FADE = 0.5

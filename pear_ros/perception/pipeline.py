@@ -14,9 +14,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pear_ros.native import kernels
-from pear_ros.perception import crop, held, memory, metric, place, smooth, track
-from pear_ros.perception.detect import Confirming, Detector, policy_of
+from pear_ros.perception import crop, held
+from pear_ros.perception.detection.detect import Confirming, Detector, policy_of
 from pear_ros.perception.frozen import altered, persons
+from pear_ros.perception.placing import metric, place
+from pear_ros.perception.smoothing import smooth
+from pear_ros.perception.tracking import memory, track
 from pear_ros.problems import PearError, Problems
 from pear_ros.types import (
     Box,

@@ -8,7 +8,7 @@ import numpy as np
 
 from pear_core import anatomy
 from pear_ros.engine.topology import Topology
-from pear_ros.perception.skin import PATCHES
+from pear_ros.perception.placing.skin import PATCHES
 from pear_ros.types import FloatArray, Intrinsics, Parameters
 
 RADIUS = 0.06

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from pear_ros.perception import appearance, boxes, follow, memory
-from pear_ros.perception.track import Look, Tracker
+from pear_ros.perception import boxes
+from pear_ros.perception.tracking import appearance, follow, memory
+from pear_ros.perception.tracking.track import Look, Tracker
 from pear_ros.types import Box, TrackState
 
 SECOND = 1_000_000_000

@@ -12,7 +12,7 @@ from pear_ros.live.application import Application
 from pear_ros.live.settings import Settings
 from pear_ros.messages.camera_info import camera_info
 from pear_ros.messages.pictures import image
-from pear_ros.perception.whole_image import WholeImage
+from pear_ros.perception.detection.whole_image import WholeImage
 from pear_ros.types import Intrinsics
 
 MS = 1_000_000

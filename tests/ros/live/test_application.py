@@ -11,7 +11,7 @@ from scipy.spatial.transform import Rotation
 
 from pear_ros.live import people_topics
 from pear_ros.messages import codec
-from pear_ros.perception.elsewhere import Elsewhere
+from pear_ros.perception.detection.elsewhere import Elsewhere
 
 Camera = Any
 

@@ -15,7 +15,7 @@ from pear_ros.live.graph import Level
 from pear_ros.live.settings import Settings
 from pear_ros.messages import codec
 from pear_ros.messages.pictures import compressed_image, image
-from pear_ros.perception.whole_image import WholeImage
+from pear_ros.perception.detection.whole_image import WholeImage
 from pear_ros.types import Intrinsics
 
 Camera = Any

@@ -15,7 +15,7 @@ from ruamel.yaml import YAML
 from pear_ros.live.application import Application
 from pear_ros.live.settings import BY_NAME, Settings
 from pear_ros.messages.camera_info import camera_info
-from pear_ros.perception.elsewhere import Elsewhere
+from pear_ros.perception.detection.elsewhere import Elsewhere
 
 ROOT = Path(__file__).parents[3]
 OWN = {"/rosout", "/parameter_events", "/node/transition_event"}

@@ -76,7 +76,7 @@ def test_what_is_read_at_configuration_is_marked() -> None:
 
 def test_untouched_smoothing_is_the_measured_one() -> None:
     from pear_ros.live.pipelines import smoothing
-    from pear_ros.perception.smooth import SmoothOptions
+    from pear_ros.perception.smoothing.smooth import SmoothOptions
 
     assert smoothing(Settings()) == SmoothOptions()
     assert smoothing(Settings(smoothing=False)) is None

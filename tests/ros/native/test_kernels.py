@@ -15,7 +15,9 @@ from scipy.spatial.transform import Rotation
 
 from pear_ros import native, so3
 from pear_ros.messages import frames
-from pear_ros.perception import appearance, boxes, metric, pipeline, place
+from pear_ros.perception import boxes, pipeline
+from pear_ros.perception.placing import metric, place
+from pear_ros.perception.tracking import appearance
 from pear_ros.types import (
     Box,
     Crop,

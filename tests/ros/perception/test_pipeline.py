@@ -7,10 +7,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from pear_ros.perception.given import GivenBoxes
+from pear_ros.perception.detection.given import GivenBoxes
+from pear_ros.perception.detection.whole_image import WholeImage
 from pear_ros.perception.pipeline import Pipeline, joint_confidence
-from pear_ros.perception.track import TrackerOptions
-from pear_ros.perception.whole_image import WholeImage
+from pear_ros.perception.tracking.track import TrackerOptions
 from pear_ros.problems import PearError, Problems
 from pear_ros.types import Box, Crop, Frame, HumanFrame, Intrinsics, ScaleSource, TrackState
 

@@ -1,0 +1,1 @@
+"""Where people are: detectors behind one protocol, and where their boxes come from."""

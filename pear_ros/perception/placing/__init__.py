@@ -1,0 +1,1 @@
+"""Where people stand, in metres: by geometry, known size and depth."""
