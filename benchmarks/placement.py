@@ -36,10 +36,9 @@ sys.path.insert(0, str(ROOT))
 from benchmarks.placement_cost import cost  # noqa: E402
 from benchmarks.placement_scenes import HOLES, RANGE, TILTS, Scene, Studio, sensed  # noqa: E402
 from pear_ros.engine import Engine, open_engine  # noqa: E402
-from pear_ros.perception.placing import skin  # noqa: E402
 from pear_ros.perception.detection.choose import open_detector  # noqa: E402
 from pear_ros.perception.pipeline import Pipeline  # noqa: E402
-from pear_ros.perception.placing import depth  # noqa: E402
+from pear_ros.perception.placing import depth, skin  # noqa: E402
 from pear_ros.perception.placing.metric import PlaceOptions  # noqa: E402
 from pear_ros.perception.placing.stature import KnownPeople, StatureModel  # noqa: E402
 from pear_ros.types import Frame, Human, Parameters, ScaleSource  # noqa: E402
