@@ -20,7 +20,8 @@ _PROBES: dict[str, str] = {
     "vision_msgs": "import vision_msgs.msg; print(vision_msgs.__file__)",
     "cv_bridge": "import cv_bridge; from cv_bridge.boost.cv_bridge_boost import getCvType; "
     "print(cv_bridge.__file__)",
-    "kernels": "from pear_ros.native import _kernels; print(_kernels.__file__)",
+    "kernels": "from pear_ros.native import REVISION, _kernels; "
+    "assert getattr(_kernels, 'REVISION', 0) == REVISION, 'left from an older tree'; print(_kernels.__file__)",
     "openvino": "import openvino; print(openvino.__version__, openvino.Core().available_devices)",
     "onnxruntime": "import onnxruntime as o; print(o.__version__, o.get_available_providers())",
     "model": "from pear_ros.assets import DEFAULT_MODEL, model_dir; from pear_ros.engine.open import "

@@ -9,7 +9,6 @@ step is there, is `pear_core.body.ehm`.
 
 from __future__ import annotations
 
-import itertools
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,7 +17,7 @@ from functools import lru_cache
 import numpy as np
 
 from pear_core import layout
-from pear_core.anatomy import HEAD, PELVIS, SMPLX_PARENTS, tree_levels
+from pear_core.anatomy import HEAD, PELVIS, SMPLX_PARENTS
 from pear_ros.engine.base import Session
 from pear_ros.engine.folded_constants import (
     BodyConstants,
@@ -26,6 +25,7 @@ from pear_ros.engine.folded_constants import (
     product,
     read_constants,
 )
+from pear_ros.engine.kinematics import Skin, forward_kinematics
 from pear_ros.engine.onnx_graph import read_graph
 from pear_ros.engine.rotations import matrix_from_6d, matrix_from_axis_angle
 from pear_ros.problems import PearError
@@ -39,12 +39,6 @@ _MAX_YAW = 39.0
 _EYES = slice(3, 5)
 _TINY = np.float32(1e-9)
 _EYE: FloatArray = np.eye(3, dtype=np.float32)
-_LEVELS = tree_levels(SMPLX_PARENTS)
-_ORDER = np.concatenate(_LEVELS)
-"""Joints by depth in the tree, so that a level is a slice."""
-_PLACE = np.argsort(_ORDER)
-_ABOVE = _PLACE[np.maximum(SMPLX_PARENTS, 0)][_ORDER]
-_ENDS = np.cumsum([len(level) for level in _LEVELS]).tolist()
 
 
 @dataclass(frozen=True)
@@ -64,6 +58,7 @@ class FoldedBody:
         """scale_about: the fixed point of head_scale, "eyes" or "origin" (the manifest says)."""
         c = constants
         self._c, self._about_eyes = c, scale_about == "eyes"
+        self._skin, self._head_skin = Skin(c.weights), Skin(c.head_weights)
         rest = (c.body, c.joints, c.anchor)
         self._body_rest = np.concatenate([part.reshape(-1) for part in rest])
         self._head_rest = np.concatenate([c.head.reshape(-1), c.head_joints.reshape(-1)])
@@ -126,7 +121,7 @@ class FoldedBody:
         if c.correctives is not None:
             features = (rotations[:, 1:] - _EYE).reshape(count, -1)
             template = template + c.correctives(features).reshape(template.shape)
-        return _skinned(template, world, joints, posed, c.weights), posed, world
+        return self._skin(template, world, joints, posed), posed, world
 
     def _head(self, p: Parameters, rest: FloatArray, anchor: FloatArray) -> FloatArray:
         """The scaled FLAME head (N, 3, H) in the body's rest frame, its eyes at `anchor` (N, 3, 1)."""
@@ -142,7 +137,7 @@ class FoldedBody:
         if c.head_correctives is not None:
             features = (turns[:, 1:] - _EYE).reshape(count, -1)
             head = head + c.head_correctives(features).reshape(head.shape)
-        head = _skinned(head, turns, joints, joints, c.head_weights)
+        head = self._head_skin(head, turns, joints, joints)
         lids = np.asarray(p.eyelids, np.float32)
         head += product(lids, c.eyelids).reshape(head.shape)
         eyes = joints[:, :, _EYES].mean(axis=2, keepdims=True)
@@ -151,23 +146,6 @@ class FoldedBody:
         head *= np.asarray(p.head_scale, np.float32)[:, :, None]
         head += anchor + fixed - eyes
         return head
-
-
-def forward_kinematics(rotations: FloatArray, rest: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """World rotations (N, 55, 3, 3) and posed joints (N, 3, 55) of local rotations (N, 55, 3, 3) and
-    rest joints (N, 3, 55).
-    """
-    count, total = rotations.shape[:2]
-    local = np.zeros((count, total, 4, 4), np.float32)
-    local[..., :3, :3] = rotations[:, _ORDER]
-    places = rest.transpose(0, 2, 1)[:, _ORDER]
-    local[..., :3, 3] = places
-    local[:, 1:, :3, 3] -= places.take(_ABOVE[1:], axis=1)
-    local[..., 3, 3] = 1.0
-    for start, end in itertools.pairwise(_ENDS):
-        local[:, start:end] = local.take(_ABOVE[start:end], axis=1) @ local[:, start:end]
-    world = local.take(_PLACE, axis=1)
-    return world[..., :3, :3], world[..., :3, 3].transpose(0, 2, 1)
 
 
 def contour_row(root: FloatArray, head: FloatArray) -> int:
@@ -179,26 +157,6 @@ def contour_row(root: FloatArray, head: FloatArray) -> int:
         return 0
     degrees = round(min(max(yaw, -_MAX_YAW), _MAX_YAW))
     return degrees if degrees >= 0 else round(_MAX_YAW) - degrees
-
-
-def _skinned(
-    vertices: FloatArray,
-    world: FloatArray,
-    rest: FloatArray,
-    posed: FloatArray,
-    weights: FloatArray,
-) -> FloatArray:
-    """Linear blend skinning of vertices (N, 3, V); weights (J, V), rest and posed joints (N, 3, J)."""
-    count, joints = world.shape[:2]
-    motion = np.empty((count, 12, joints), np.float32)
-    motion[:, :9] = world.reshape(count, joints, 9).transpose(0, 2, 1)
-    turned = np.einsum("njab,nbj->naj", world, rest)
-    np.subtract(posed, turned, out=motion[:, 9:])
-    blended = product(motion.reshape(-1, joints), weights).reshape(count, 12, -1)
-    turns = blended[:, :9].reshape(count, 3, 3, -1)
-    out: FloatArray = np.einsum("nabv,nbv->nav", turns, vertices)
-    out += blended[:, 9:]
-    return out
 
 
 class FoldedJoints:

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from pear_ros.native import kernels
 from pear_ros.types import FloatArray
 
 _NO_ANGLE_SQUARED = np.float32(1e-24)
@@ -24,6 +25,14 @@ def matrix_from_6d(sixd: FloatArray) -> FloatArray:
     b1, b2, b3 = b1 x b2 are the columns (PEAR facts 3.3). Zero and parallel vectors give some
     rotation too.
     """
+    if kernels is not None:
+        out = np.empty((len(sixd), 3, 3), np.float32)
+        kernels.matrices_of_6d(np.ascontiguousarray(sixd, np.float32), out)
+        return out
+    return _matrix_from_6d(sixd)
+
+
+def _matrix_from_6d(sixd: FloatArray) -> FloatArray:
     # Components first: every operation is one pass over n numbers.
     a: Any = np.ascontiguousarray(sixd.T).reshape(2, 3, -1)
     largest = np.abs(a).max(axis=1, keepdims=True)
@@ -48,6 +57,14 @@ def matrix_from_6d(sixd: FloatArray) -> FloatArray:
 
 def matrix_from_axis_angle(axis_angle: FloatArray) -> FloatArray:
     """Rotation matrices (n, 3, 3) from axis-angles (n, 3) in radians (Rodrigues)."""
+    if kernels is not None:
+        out = np.empty((len(axis_angle), 3, 3), np.float32)
+        kernels.matrices_of_axis_angles(np.ascontiguousarray(axis_angle, np.float32), out)
+        return out
+    return _matrix_from_axis_angle(axis_angle)
+
+
+def _matrix_from_axis_angle(axis_angle: FloatArray) -> FloatArray:
     # At no angle the quotients of the tiny numbers below are exactly 1.
     angle = np.sqrt(np.maximum(np.einsum("ni,ni->n", axis_angle, axis_angle), _NO_ANGLE_SQUARED))
     half = angle * np.float32(0.5)

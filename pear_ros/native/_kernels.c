@@ -3,11 +3,15 @@
    their types and sizes, and writes its results into arrays it is given. */
 
 #include "axes.h"
+#include "body.h"
 #include "buffers.h"
 #include "colours.h"
 #include "place.h"
 #include "rotations.h"
 #include "smooth.h"
+
+/* As in __init__.py: one more whenever what a kernel takes or gives changes. */
+#define REVISION 2
 
 #define TAKE(variable, ...)                                                                                          \
     do {                                                                                                             \
@@ -584,6 +588,160 @@ failed:
     return NULL;
 }
 
+/* matrices_of_6d(vectors (M, 6), out (M, 3, 3), written: floats) */
+static PyObject *matrices_of_6d(PyObject *module, PyObject *const *args, Py_ssize_t count)
+{
+    Buffers buffers = {.count = 0, .kernel = "matrices_of_6d"};
+    if (!expect(buffers.kernel, 2, count))
+        return NULL;
+    Py_buffer *vectors = any_size(&buffers, args[0], "vectors", "f", READ);
+    if (vectors == NULL)
+        goto failed;
+    Py_ssize_t many = vectors->len / 24;
+    if (vectors->len != 24 * many) {
+        PyErr_Format(PyExc_ValueError, "%s: vectors: expected (M, 6)", buffers.kernel);
+        goto failed;
+    }
+    float *out;
+    TAKE(out, args[1], "out", "f", 9 * many, WRITE);
+    for (Py_ssize_t i = 0; i < many; i++)
+        matrix_of_6d((const float *)vectors->buf + 6 * i, out + 9 * i);
+    release(&buffers);
+    Py_RETURN_NONE;
+failed:
+    release(&buffers);
+    return NULL;
+}
+
+/* matrices_of_axis_angles(vectors (M, 3), out (M, 3, 3), written: floats) */
+static PyObject *matrices_of_axis_angles(PyObject *module, PyObject *const *args, Py_ssize_t count)
+{
+    Buffers buffers = {.count = 0, .kernel = "matrices_of_axis_angles"};
+    if (!expect(buffers.kernel, 2, count))
+        return NULL;
+    Py_buffer *vectors = any_size(&buffers, args[0], "vectors", "f", READ);
+    if (vectors == NULL)
+        goto failed;
+    Py_ssize_t many = vectors->len / 12;
+    if (vectors->len != 12 * many) {
+        PyErr_Format(PyExc_ValueError, "%s: vectors: expected (M, 3)", buffers.kernel);
+        goto failed;
+    }
+    float *out;
+    TAKE(out, args[1], "out", "f", 9 * many, WRITE);
+    for (Py_ssize_t i = 0; i < many; i++) {
+        double v[3], q[4], m[9];
+        for (int k = 0; k < 3; k++)
+            v[k] = ((const float *)vectors->buf)[3 * i + k];
+        exponential_of(v, q);
+        matrix_of(q, m);
+        for (int k = 0; k < 9; k++)
+            out[9 * i + k] = (float)m[k];
+    }
+    release(&buffers);
+    Py_RETURN_NONE;
+failed:
+    release(&buffers);
+    return NULL;
+}
+
+/* chain(parents (J) int32, -1 for a root, every parent before its children; rotations (N, J, 3, 3), rest (N, 3, J):
+   floats; world (N, J, 3, 3), posed (N, 3, J): floats, written) */
+static PyObject *chain(PyObject *module, PyObject *const *args, Py_ssize_t count)
+{
+    Buffers buffers = {.count = 0, .kernel = "chain"};
+    if (!expect(buffers.kernel, 5, count))
+        return NULL;
+    Py_buffer *of_parents = any_size(&buffers, args[0], "parents", "i", READ);
+    if (of_parents == NULL)
+        goto failed;
+    Py_buffer *of_rest = any_size(&buffers, args[2], "rest", "f", READ);
+    if (of_rest == NULL)
+        goto failed;
+    const int *parents = of_parents->buf;
+    Py_ssize_t joints = of_parents->len / 4, people = joints ? of_rest->len / 12 / joints : 0;
+    int fits = of_rest->len == people * 12 * joints;
+    for (Py_ssize_t j = 0; j < joints; j++)
+        fits &= -1 <= parents[j] && parents[j] < j;
+    if (!fits) {
+        PyErr_SetString(PyExc_ValueError, "chain: parents or rest do not fit");
+        goto failed;
+    }
+    const float *rotations;
+    float *world, *posed;
+    TAKE(rotations, args[1], "rotations", "f", people * joints * 9, READ);
+    TAKE(world, args[3], "world", "f", people * joints * 9, WRITE);
+    TAKE(posed, args[4], "posed", "f", people * joints * 3, WRITE);
+    for (Py_ssize_t n = 0; n < people; n++)
+        chain_of(parents, (int)joints, rotations + 9 * joints * n, (const float *)of_rest->buf + 3 * joints * n,
+                 world + 9 * joints * n, posed + 3 * joints * n);
+    release(&buffers);
+    Py_RETURN_NONE;
+failed:
+    release(&buffers);
+    return NULL;
+}
+
+/* skin(starts (V + 1), joints (K): int32, weights (K) floats: those of vertex v from starts[v] to starts[v + 1];
+   world (N, J, 3, 3), rest (N, 3, J), posed (N, 3, J), points (N, 3, V): floats; out (N, 3, V) floats, written) */
+static PyObject *skin(PyObject *module, PyObject *const *args, Py_ssize_t count)
+{
+    Buffers buffers = {.count = 0, .kernel = "skin"};
+    float *motions = NULL;
+    if (!expect(buffers.kernel, 8, count))
+        return NULL;
+    Py_buffer *of_starts = any_size(&buffers, args[0], "starts", "i", READ);
+    if (of_starts == NULL)
+        goto failed;
+    Py_buffer *of_joints = any_size(&buffers, args[1], "joints", "i", READ);
+    if (of_joints == NULL)
+        goto failed;
+    Py_buffer *of_rest = any_size(&buffers, args[4], "rest", "f", READ);
+    if (of_rest == NULL)
+        goto failed;
+    if (of_rest->ndim != 3 || of_rest->shape[1] != 3 || of_starts->len < 4) {
+        PyErr_SetString(PyExc_ValueError, "skin: expected starts (V + 1), rest (N, 3, J)");
+        goto failed;
+    }
+    const int *starts = of_starts->buf, *joints = of_joints->buf;
+    Py_ssize_t vertices = of_starts->len / 4 - 1, used = of_joints->len / 4;
+    Py_ssize_t people = of_rest->shape[0], tree = of_rest->shape[2];
+    int fits = starts[0] == 0 && starts[vertices] == used;
+    for (Py_ssize_t v = 0; v < vertices; v++)
+        fits &= starts[v] <= starts[v + 1];
+    for (Py_ssize_t k = 0; k < used; k++)
+        fits &= 0 <= joints[k] && joints[k] < tree;
+    if (!fits) {
+        PyErr_SetString(PyExc_ValueError, "skin: starts or joints do not fit");
+        goto failed;
+    }
+    const float *weights, *world, *posed, *points;
+    float *out;
+    TAKE(weights, args[2], "weights", "f", used, READ);
+    TAKE(world, args[3], "world", "f", people * tree * 9, READ);
+    TAKE(posed, args[5], "posed", "f", people * tree * 3, READ);
+    TAKE(points, args[6], "points", "f", people * vertices * 3, READ);
+    TAKE(out, args[7], "out", "f", people * vertices * 3, WRITE);
+    motions = PyMem_Malloc((size_t)(12 * tree + 1) * sizeof *motions);
+    if (motions == NULL) {
+        PyErr_NoMemory();
+        goto failed;
+    }
+    for (Py_ssize_t n = 0; n < people; n++) {
+        for (int j = 0; j < tree; j++)
+            motion_of(j, (int)tree, world + 9 * tree * n, (const float *)of_rest->buf + 3 * tree * n, posed + 3 * tree * n,
+                      motions + 12 * j);
+        skin_of(starts, joints, weights, (int)vertices, motions, points + 3 * vertices * n, out + 3 * vertices * n);
+    }
+    PyMem_Free(motions);
+    release(&buffers);
+    Py_RETURN_NONE;
+failed:
+    PyMem_Free(motions);
+    release(&buffers);
+    return NULL;
+}
+
 static PyMethodDef METHODS[] = {
     {"quaternions", (PyCFunction)(void (*)(void))quaternions, METH_FASTCALL, NULL},
     {"axis_angles", (PyCFunction)(void (*)(void))axis_angles, METH_FASTCALL, NULL},
@@ -595,6 +753,10 @@ static PyMethodDef METHODS[] = {
     {"confidence", (PyCFunction)(void (*)(void))confidence, METH_FASTCALL, NULL},
     {"spans", (PyCFunction)(void (*)(void))spans, METH_FASTCALL, NULL},
     {"turned", (PyCFunction)(void (*)(void))turned, METH_FASTCALL, NULL},
+    {"matrices_of_6d", (PyCFunction)(void (*)(void))matrices_of_6d, METH_FASTCALL, NULL},
+    {"matrices_of_axis_angles", (PyCFunction)(void (*)(void))matrices_of_axis_angles, METH_FASTCALL, NULL},
+    {"chain", (PyCFunction)(void (*)(void))chain, METH_FASTCALL, NULL},
+    {"skin", (PyCFunction)(void (*)(void))skin, METH_FASTCALL, NULL},
     {NULL, NULL, 0, NULL},
 };
 
@@ -602,4 +764,10 @@ static struct PyModuleDef MODULE = {
     PyModuleDef_HEAD_INIT, "_kernels", "Compiled steps of every picture; see pear_ros/native/__init__.py.", -1, METHODS, NULL, NULL, NULL, NULL,
 };
 
-PyMODINIT_FUNC PyInit__kernels(void) { return PyModule_Create(&MODULE); }
+PyMODINIT_FUNC PyInit__kernels(void)
+{
+    PyObject *module = PyModule_Create(&MODULE);
+    if (module != NULL && PyModule_AddIntConstant(module, "REVISION", REVISION) < 0)
+        Py_CLEAR(module);
+    return module;
+}

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
 
 from pear_ros import native, so3
+from pear_ros.engine import kinematics, rotations
 from pear_ros.messages import frames
 from pear_ros.perception import boxes, pipeline
 from pear_ros.perception.placing import metric, place
@@ -204,6 +205,56 @@ def test_bodies_turned_into_the_pictures_view(seed: int, count: int) -> None:
     np.testing.assert_array_equal(many.rotations, np.repeat(own.rotations, count, axis=0))
 
 
+@given(seed=seeds, count=st.integers(1, 4))
+def test_rotations_of_what_the_network_says(seed: int, count: int) -> None:
+    rng = np.random.default_rng(seed)
+    sixd = rng.normal(size=(count * 9, 6)).astype(np.float32)
+    sixd[::4] *= rng.choice([1e-30, 1e-6, 1e6, 1e30])
+    sixd[1::5, 3:] = 2.0 * sixd[1::5, :3]
+    sixd[2::7, rng.integers(0, 6)] = rng.choice([0.0, np.nan])
+    with np.errstate(invalid="ignore"):
+        expected = rotations._matrix_from_6d(sixd)
+    np.testing.assert_allclose(rotations.matrix_from_6d(sixd), expected, atol=2e-6)
+    vectors = turns(rng, count * 9).as_rotvec().astype(np.float32)
+    np.testing.assert_allclose(
+        rotations.matrix_from_axis_angle(vectors),
+        rotations._matrix_from_axis_angle(vectors),
+        atol=2e-6,
+    )
+
+
+@given(seed=seeds, count=st.integers(1, 4))
+def test_the_joint_tree(seed: int, count: int) -> None:
+    rng = np.random.default_rng(seed)
+    local = turns(rng, count * 55).as_matrix().astype(np.float32).reshape(count, 55, 3, 3)
+    rest = rng.normal(0.0, 0.3, (count, 3, 55)).astype(np.float32)
+    found, expected = (
+        f(local, rest)
+        for f in (kinematics.forward_kinematics, kinematics._forward_kinematics)
+    )
+    for one, other in zip(found, expected, strict=True):
+        np.testing.assert_allclose(one, other, atol=5e-6)
+
+
+@given(seed=seeds, count=st.integers(1, 3))
+def test_skinning(seed: int, count: int) -> None:
+    rng = np.random.default_rng(seed)
+    weights = (rng.random((6, 40)) * (rng.random((6, 40)) > 0.6)).astype(np.float32)
+    world = turns(rng, count * 6).as_matrix().astype(np.float32).reshape(count, 6, 3, 3)
+    rest, posed = rng.normal(0.0, 0.5, (2, count, 3, 6)).astype(np.float32)
+    points = rng.normal(0.0, 0.5, (count, 40, 3)).astype(np.float32).transpose(0, 2, 1)
+    skin = kinematics.Skin(weights)
+    found = skin(points, world, rest, posed)
+    # Each joint takes a point along as a rigid body; weights need not add up to one here.
+    by_hand = np.zeros((count, 3, 40))
+    for n, j, v in np.ndindex(count, 6, 40):
+        moved = world[n, j] @ (points[n, :, v] - rest[n, :, j]) + posed[n, :, j]
+        by_hand[n, :, v] += weights[j, v] * moved
+    np.testing.assert_allclose(found, by_hand, atol=2e-6)
+    with in_numpy(kinematics):
+        np.testing.assert_allclose(skin(points, world, rest, posed), by_hand, atol=2e-6)
+
+
 SHAPES: dict[str, list[tuple[tuple[int, ...], Any]]] = {
     "quaternions": [((5, 3, 3), "f"), ((5, 4), "d")],
     "axis_angles": [((5, 3, 3), "d"), ((5, 3), "f")],
@@ -213,12 +264,22 @@ SHAPES: dict[str, list[tuple[tuple[int, ...], Any]]] = {
     "turned": [((2, 3, 3), "d"), ((2, 52, 3, 3), "f"), ((2, 9, 3), "f"), ((2, 52, 3, 3), "f"), ((2, 9, 3), "f")],
     "sample": [((6, 4), "i"), ((6, 4), "f"), ((6,), "B"), ((8, 9, 3), "B"), ((2, 22, 2), "f"), ((2, 6, 3), "B"),
                ((2, 6), "B")],
+    "matrices_of_6d": [((5, 6), "f"), ((5, 3, 3), "f")],
+    "matrices_of_axis_angles": [((5, 3), "f"), ((5, 3, 3), "f")],
+    "chain": [((4,), "i"), ((2, 4, 3, 3), "f"), ((2, 3, 4), "f"), ((2, 4, 3, 3), "f"), ((2, 3, 4), "f")],
+    "skin": [((8,), "i"), ((5,), "i"), ((5,), "f"), ((2, 4, 3, 3), "f"), ((2, 3, 4), "f"), ((2, 3, 4), "f"),
+             ((2, 3, 7), "f"), ((2, 3, 7), "f")],
 }  # fmt: skip
 """Arguments that each kernel takes."""
+FIRST = {"chain": [-1, 0, 0, 2], "skin": [0, 0, 2, 3, 3, 4, 5, 5]}
+"""Those that have to mean something."""
 
 
 def arrays(name: str) -> list[Any]:
-    return [np.zeros(shape, dtype) for shape, dtype in SHAPES[name]]
+    made: list[Any] = [np.zeros(shape, dtype) for shape, dtype in SHAPES[name]]
+    if name in FIRST:
+        made[0][:] = FIRST[name]
+    return made
 
 
 @pytest.mark.parametrize("name", SHAPES)
