@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,12 +22,12 @@ OWN = 1.5
 TOGETHER = 0.5
 """Part of the misfit of place and pose that counts where one body was seen in several people's
 places."""
-TAKEN = 1.5
+TAKEN = 4.0
 """Added where somebody who was not seen claims the body in the place of somebody who was."""
 
 
 def settled(
-    tracks: Sequence[Track], sights: Sights, wanted: Sequence[Collection[int | None]], stamp: int
+    tracks: Sequence[Track], sights: Sights, wanted: Sequence[AbstractSet[int | None]], stamp: int
 ) -> dict[int, int]:
     """Body -> id of the track whose person it is; bodies of strangers are left out.
 
@@ -59,7 +60,32 @@ def settled(
             if alone[j]:
                 # Somebody who was here a moment ago stays, unless someone else fits better.
                 cost[i, j] = min(cost[i, j], 0.9 * GATE)
+    rows, columns = _come_apart(known, memories, wanted, alone)
+    if rows:
+        # What was seen while one covered the other does not count: it was anybody's.
+        cost[np.ix_(rows, columns)] = memory.misfit_apart(
+            [memories[i] for i in rows], memory.picked(sights, columns), stamp
+        )
     return {j: known[i].id for i, j in assign(cost, GATE)}
+
+
+def _come_apart(
+    tracks: Sequence[Track],
+    memories: Sequence[Memory],
+    wanted: Sequence[AbstractSet[int | None]],
+    alone: NDArray[np.bool_],
+) -> tuple[list[int], list[int]]:
+    """Rows of people who covered each other, and columns of the bodies that may be theirs, all of
+    which can be seen apart now; none where nobody was out of sight meanwhile.
+    """
+    rows = [
+        i for i, (track, m) in enumerate(zip(tracks, memories, strict=True))
+        if m.known and (track.hidden or m.apart.stamp < m.seen)
+    ]  # fmt: skip
+    ids = {tracks[i].id for i in rows}
+    columns = [j for j, owners in enumerate(wanted) if alone[j] and ids.issuperset(owners - {None})]
+    unseen = any(tracks[i].hidden or memories[i].apart.unseen for i in rows)
+    return (rows, columns) if unseen and len(rows) > 1 and len(columns) > 1 else ([], [])
 
 
 def way(track: Track, stamp: int) -> Point:

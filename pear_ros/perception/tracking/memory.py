@@ -20,6 +20,8 @@ from pear_core.anatomy import BODY_JOINTS
 from pear_ros.perception import boxes
 from pear_ros.perception.crop import crop_rows
 from pear_ros.perception.tracking import appearance
+from pear_ros.perception.tracking.apart import Apart, expected
+from pear_ros.perception.tracking.trail import Point
 from pear_ros.types import Crop, FloatArray, RegressorOutput
 
 Array = NDArray[np.float64]
@@ -35,6 +37,8 @@ DOUBT = 4.0
 the same body in two crops does not count)."""
 COVERED = 0.12
 """Share of a body's box inside another's from which it is no longer seen clearly."""
+BEFORE = 2.0
+"""The most that place and pose can say each of people who come apart again."""
 UNCLEAR = 0.3
 """Weight of shape and colours where another person covers part of the picture of somebody."""
 
@@ -65,7 +69,7 @@ class Memory:
     """Of one person: the last body as in `Sights`, and running means of what lasts.
 
     seen: stamp (nanoseconds). anchored, anchor (22, 2): stamp and key points of the last clear
-    sight. known: how many clear pictures the means hold.
+    sight. known: how many clear pictures the means hold. apart: the person in the last of them.
     """
 
     seen: int
@@ -78,6 +82,7 @@ class Memory:
     shape: Array
     colour: FloatArray
     known: int
+    apart: Apart
 
 
 def sights(
@@ -130,25 +135,31 @@ def begun(sights: Sights, i: int, stamp: int) -> Memory:
     return Memory(
         stamp, points, stamp, points, float(sights.side[i]), sights.pose[i], float(sights.far[i]),
         sights.shape[i], sights.colour[i], int(sights.clear[i]),
+        Apart.begun(stamp, points, sights.pose[i]),
     )  # fmt: skip
 
 
-def learned(memory: Memory, sights: Sights, i: int, stamp: int, anchored: bool) -> Memory:
+def learned(
+    memory: Memory, sights: Sights, i: int, stamp: int, anchored: bool, hidden: bool, pace: Point
+) -> Memory:
     """With one sight more; from unclear ones only place and pose are taken.
 
-    anchored: whether this is where the person is surely.
+    anchored: whether this is where the person is surely. hidden: whether the picture before did not
+    show the person. pace: pixels per second.
     """
     shape, colour, known = memory.shape, memory.colour, memory.known
+    points = sights.keypoints[i]
+    apart = memory.apart.covered(hidden)
     if sights.clear[i]:
         known += 1
+        apart = memory.apart.seen(stamp, points, sights.pose[i], pace)
         part = 1.0 / min(known, LONGEST)
         shape = shape + part * (sights.shape[i] - shape)
         colour = colour + part * (sights.colour[i] - colour)
-    points = sights.keypoints[i]
     return Memory(
         stamp, points, stamp if anchored else memory.anchored,
         points if anchored else memory.anchor, float(sights.side[i]), sights.pose[i],
-        float(sights.far[i]), shape, colour, known,
+        float(sights.far[i]), shape, colour, known, apart,
     )  # fmt: skip
 
 
@@ -200,6 +211,24 @@ def misfit(
     most = np.where(followed[:, None] | ~sights.clear, MOST, 2.0 * MOST)
     looks += lasting * np.minimum(colour * colour, most)
     return where, np.asarray(known * looks)
+
+
+def misfit_apart(memories: Sequence[Memory], sights: Sights, stamp: int) -> Array:
+    """Misfits (N, M) of people who have come apart again, by what was known before they met.
+
+    Facing and the way they went say little against clothes of different colours: people who meet
+    may turn back.
+    """
+    before = [m.apart for m in memories]
+    points, ages = expected(before, stamp)
+    side = np.array([m.side for m in memories])[:, None]
+    place = _mean_distance(points, sights.keypoints) / side / (0.15 + 0.1 * ages)
+    pose = _mean_distance(np.array([a.stance for a in before]), sights.pose) / 0.12
+    unlike = appearance.distances(np.array([m.colour for m in memories]), sights.colour)
+    colour = np.where(np.isnan(unlike), 0.25, unlike) / 0.17
+    total = np.minimum(place * place, BEFORE) + np.minimum(pose * pose, BEFORE)
+    # Scaled so that the worst of one and the same person stays below GATE.
+    return np.asarray(0.6 * (total + np.minimum(colour * colour, 2.0 * MOST)))
 
 
 def _mean_distance(a: Array, b: Array) -> Array:

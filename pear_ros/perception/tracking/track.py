@@ -357,7 +357,9 @@ class Tracker:
             drifting=not self.binding and overlap < self.options.drift,
             memory=memory.begun(sights, k, stamp)
             if track.memory is None
-            else memory.learned(track.memory, sights, k, stamp, anchored),
+            else memory.learned(
+                track.memory, sights, k, stamp, anchored, track.hidden, trail.velocity
+            ),
         )
 
     def _state(self, track: Track, denied: bool) -> TrackState:

@@ -42,7 +42,7 @@ def track(number: int, x: float, look: int, velocity: float = 0.0, hidden: bool 
     sights = seen((x, look))
     known = memory.begun(sights, 0, 0)
     for _ in range(3):
-        known = memory.learned(known, sights, 0, 0, True)
+        known = memory.learned(known, sights, 0, 0, True, False, (velocity, 0.0))
     box = Box(x - 15, 50, x + 15, 150)
     ends = ((x - 0.2 * velocity, 100.0), (x, 100.0))
     return Track(
@@ -97,6 +97,43 @@ def test_the_hidden_do_not_take_a_body_from_who_has_it() -> None:
     """Dressed alike, at one place: the one who was followed keeps it."""
     people = [replace(track(0, 100, 1), hidden=True), track(1, 103, 1)]
     assert claims.settled(people, seen((101, 1)), [{0, 1}], FRAME) == {0: 1}
+
+
+def followed(person: Track, x: float) -> Track:
+    """The same, to whom a body was given at 0.7 s that others overlapped."""
+    assert person.memory is not None
+    covered = replace(seen((x, 1)), clear=np.zeros(1, bool))
+    known = memory.learned(person.memory, covered, 0, 700_000_000, False, False, (0.0, 0.0))
+    return replace(person, memory=known)
+
+
+def met(hidden: bool) -> list[Track]:
+    """Two alike who walked towards each other. Since then the second has been followed where the
+    first should have gone, and the first was out of sight, or followed where the second should."""
+    first, second = track(0, 100, 1, 200), track(1, 200, 1, -200)
+    first = replace(first, hidden=True) if hidden else followed(first, 58)
+    return [first, followed(second, 242)]
+
+
+def test_people_who_come_apart_are_told_by_what_was_known_before_they_met() -> None:
+    later = 750_000_000
+    bodies = seen((250, 1), (50, 1))
+    assert claims.settled(met(hidden=True), bodies, [{1}, {0}], later) == {0: 0, 1: 1}
+    # Where both were seen all the time, whoever was followed to a place is there.
+    assert claims.settled(met(hidden=False), bodies, [{1}, {0}], later) == {0: 1, 1: 0}
+    # As long as they overlap, it is not decided anew.
+    near = seen((110, 1), (103, 1))
+    assert claims.settled(met(hidden=True), near, [{1}, {0}], later).get(0) != 0
+
+
+def test_clothes_tell_who_turned_back() -> None:
+    """Both stand where the other would have gone, and face the other way."""
+    people = met(hidden=True)
+    assert people[1].memory is not None
+    blue = seen((200, 4))
+    people[1] = replace(people[1], memory=replace(people[1].memory, colour=blue.colour[0]))
+    bodies = seen((250, 4), (50, 1))
+    assert claims.settled(people, bodies, [{0, 1}, {None}], 750_000_000) == {0: 1, 1: 0}
 
 
 def test_nobody_and_nothing() -> None:

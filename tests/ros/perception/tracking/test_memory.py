@@ -31,7 +31,7 @@ def one(**changes: object) -> Sights:
 def misfit(seen: Sights, age: float = 0.0, followed: bool = True) -> tuple[float, float]:
     """Of the plain body, remembered, and another."""
     plain = one()
-    remembered = memory.learned(memory.begun(plain, 0, 0), plain, 0, 0, True)
+    remembered = memory.learned(memory.begun(plain, 0, 0), plain, 0, 0, True, False, (0.0, 0.0))
     points = remembered.keypoints[None]
     where, looks = memory.misfit(
         [remembered], points, points, np.array([age]), np.array([followed]), seen
@@ -90,7 +90,7 @@ def test_half_a_view_says_less_of_looks() -> None:
     )
     other = np.roll(covered.colour, 2, axis=1)
     covered = replace(covered, colour=other, clear=np.zeros(2, bool))
-    plain = memory.learned(memory.begun(one(), 0, 0), one(), 0, 0, True)
+    plain = memory.learned(memory.begun(one(), 0, 0), one(), 0, 0, True, False, (0.0, 0.0))
     points = one().keypoints
     for followed, where, looks in ((True, 0.0, UNCLEAR * MOST), (False, DOUBT, MOST)):
         found = memory.misfit(
@@ -116,14 +116,32 @@ def test_looks_are_running_means_of_clear_sights() -> None:
     shapes = rng.normal(size=(60, memory.SHAPES))
     known = memory.begun(one(shape=shapes[:1]), 0, 0)
     for i in range(1, 60):
-        known = memory.learned(known, one(shape=shapes[i : i + 1]), 0, i, True)
+        known = memory.learned(known, one(shape=shapes[i : i + 1]), 0, i, True, False, (0.0, 0.0))
         if i < LONGEST:
             np.testing.assert_allclose(known.shape, shapes[: i + 1].mean(axis=0), atol=1e-12)
     assert known.known == 60
     unclear = one(shape=9 + shapes[:1], clear=np.zeros(1, bool), far=np.array([0.5]))
-    after = memory.learned(known, unclear, 0, SECOND, False)
+    after = memory.learned(known, unclear, 0, SECOND, False, True, (5.0, 0.0))
     np.testing.assert_array_equal(after.shape, known.shape)
     assert (after.known, after.far, after.seen, after.anchored) == (60, 0.5, SECOND, 59)
+    assert (after.apart.stamp, after.apart.pace, after.apart.unseen) == (59, (0.0, 0.0), True)
+
+
+def test_misfit_of_people_who_come_apart_by_hand() -> None:
+    """Seen last a second ago at 30 pixels a second; a body 100 pixels high."""
+    known = memory.learned(memory.begun(one(), 0, 0), one(), 0, 0, True, False, (30.0, 0.0))
+
+    def found(x: float, turned: float = 0.0) -> float:
+        there = one()
+        points = there.keypoints + (x, 0.0)
+        now = replace(there, keypoints=points, pose=there.pose + (turned, 0.0, 0.0))
+        return float(memory.misfit_apart([replace(known, side=100.0)], now, SECOND)[0, 0])
+
+    assert found(30.0) == pytest.approx(0.0, abs=1e-6)
+    # A quarter of the height at one second; 0.12 metres of every joint: a unit each.
+    assert found(55.0) == pytest.approx(0.6, abs=1e-5)
+    assert found(30.0, 0.12) == pytest.approx(0.6, abs=1e-5)
+    assert found(999.0, 9.0) == pytest.approx(0.6 * 2 * memory.BEFORE, abs=1e-5)
 
 
 def test_boxes_are_clear_up_to_an_eighth() -> None:
