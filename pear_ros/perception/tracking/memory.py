@@ -227,8 +227,8 @@ def misfit_apart(memories: Sequence[Memory], sights: Sights, stamp: int) -> Arra
     unlike = appearance.distances(np.array([m.colour for m in memories]), sights.colour)
     colour = np.where(np.isnan(unlike), 0.25, unlike) / 0.17
     total = np.minimum(place * place, BEFORE) + np.minimum(pose * pose, BEFORE)
-    # Scaled so that the worst of one and the same person stays below GATE.
-    return np.asarray(0.6 * (total + np.minimum(colour * colour, 2.0 * MOST)))
+    # The worst of one and the same person stays below GATE, other clothes alone do not.
+    return np.asarray(0.9 * (total + np.minimum(colour * colour, 2.0 * MOST)))
 
 
 def _mean_distance(a: Array, b: Array) -> Array:

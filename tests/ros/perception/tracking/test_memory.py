@@ -139,9 +139,9 @@ def test_misfit_of_people_who_come_apart_by_hand() -> None:
 
     assert found(30.0) == pytest.approx(0.0, abs=1e-6)
     # A quarter of the height at one second; 0.12 metres of every joint: a unit each.
-    assert found(55.0) == pytest.approx(0.6, abs=1e-5)
-    assert found(30.0, 0.12) == pytest.approx(0.6, abs=1e-5)
-    assert found(999.0, 9.0) == pytest.approx(0.6 * 2 * memory.BEFORE, abs=1e-5)
+    assert found(55.0) == pytest.approx(0.9, abs=1e-5)
+    assert found(30.0, 0.12) == pytest.approx(0.9, abs=1e-5)
+    assert found(999.0, 9.0) == pytest.approx(0.9 * 2 * memory.BEFORE, abs=1e-5)
 
 
 def test_boxes_are_clear_up_to_an_eighth() -> None:
