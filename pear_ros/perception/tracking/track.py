@@ -333,7 +333,7 @@ class Tracker:
         elif anchored and found is not None:
             # The jump to the detector's box is no motion; that of its boxes is.
             known = len(trail.stamps) > 2
-            trail = trail.corrected(stamp, torso) if known else _between(track, found, stamp, torso)
+            trail = trail.corrected(stamp, torso) if known else track.led(found, stamp, torso)
         if anchored:
             anchor = place.box
         followed = body if surround is None else surround.around(body)
@@ -385,15 +385,6 @@ class Tracker:
         self.lost += tuple(altered(t, state=TrackState.LOST) for t in ended)
         if ended:
             self._ended_at = self._stamp
-
-
-def _between(track: Track, found: Box, stamp: int, end: Point) -> Trail:
-    """A trail that ends at a point, with the velocity of the detector's last two boxes."""
-    if not 0 < stamp - track.detected_at <= SPAN * 1e9:
-        return Trail.begun(stamp, end)
-    before, after = centre(track.detection), centre(found)
-    start = (end[0] + before[0] - after[0], end[1] + before[1] - after[1])
-    return Trail((track.detected_at, stamp), (start, end))
 
 
 def _scored(box: Box, score: float) -> Box:

@@ -7,7 +7,7 @@ from enum import IntEnum
 
 from pear_ros.perception.tracking import follow
 from pear_ros.perception.tracking.memory import Memory
-from pear_ros.perception.tracking.trail import Trail
+from pear_ros.perception.tracking.trail import SPAN, Point, Trail, centre
 from pear_ros.types import Box, TrackState
 
 
@@ -88,6 +88,14 @@ class Track:
     def seen_at(self) -> int:
         """Stamp of the last picture that showed the person."""
         return self.detected_at if self.memory is None else self.memory.seen
+
+    def led(self, found: Box, stamp: int, end: Point) -> Trail:
+        """A trail that ends at a point, with the velocity of the detector's last two boxes."""
+        if not 0 < stamp - self.detected_at <= SPAN * 1e9:
+            return Trail.begun(stamp, end)
+        before, after = centre(self.detection), centre(found)
+        start = (end[0] + before[0] - after[0], end[1] + before[1] - after[1])
+        return Trail((self.detected_at, stamp), (start, end))
 
 
 @dataclass(frozen=True)
