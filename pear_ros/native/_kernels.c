@@ -33,27 +33,27 @@ static void nine(const Py_buffer *matrices, Py_ssize_t i, double *m)
         m[k] = matrices->itemsize == 4 ? ((const float *)matrices->buf)[9 * i + k] : ((const double *)matrices->buf)[9 * i + k];
 }
 
-/* quaternions(matrices (M, 3, 3) of either float, out (M, 4) doubles) */
-static PyObject *quaternions(PyObject *module, PyObject *const *args, Py_ssize_t count)
+/* A kernel that makes `made` numbers of every `width`: row i of what it is given, written at `out`. */
+typedef void (*RowKernel)(const Py_buffer *given, Py_ssize_t i, void *out);
+
+static PyObject *of_each(const char *kernel, PyObject *const *args, Py_ssize_t count, const char *formats, Py_ssize_t width,
+                         const char *format, Py_ssize_t made, RowKernel one)
 {
-    Buffers buffers = {.count = 0, .kernel = "quaternions"};
-    if (!expect(buffers.kernel, 2, count))
+    Buffers buffers = {.count = 0, .kernel = kernel};
+    if (!expect(kernel, 2, count))
         return NULL;
-    Py_buffer *matrices = any_size(&buffers, args[0], "matrices", "fd", READ);
-    if (matrices == NULL)
+    Py_buffer *given = any_size(&buffers, args[0], "first argument", formats, READ);
+    if (given == NULL)
         goto failed;
-    Py_ssize_t many = matrices->len / matrices->itemsize / 9;
-    if (matrices->len != many * 9 * matrices->itemsize) {
-        PyErr_Format(PyExc_ValueError, "%s: matrices: expected (M, 3, 3)", buffers.kernel);
+    Py_ssize_t many = given->len / given->itemsize / width, size = format[0] == 'd' ? sizeof(double) : sizeof(float);
+    if (given->len != many * width * given->itemsize) {
+        PyErr_Format(PyExc_ValueError, "%s: expected rows of %zd numbers", kernel, width);
         goto failed;
     }
-    double *out;
-    TAKE(out, args[1], "out", "d", 4 * many, WRITE);
-    for (Py_ssize_t i = 0; i < many; i++) {
-        double m[9];
-        nine(matrices, i, m);
-        quaternion_of(m, out + 4 * i);
-    }
+    char *out;
+    TAKE(out, args[1], "out", format, made * many, WRITE);
+    for (Py_ssize_t i = 0; i < many; i++)
+        one(given, i, out + i * made * size);
     release(&buffers);
     Py_RETURN_NONE;
 failed:
@@ -61,35 +61,61 @@ failed:
     return NULL;
 }
 
+static void quaternion_row(const Py_buffer *matrices, Py_ssize_t i, void *out)
+{
+    double m[9];
+    nine(matrices, i, m);
+    quaternion_of(m, out);
+}
+
+/* quaternions(matrices (M, 3, 3) of either float, out (M, 4) doubles) */
+static PyObject *quaternions(PyObject *module, PyObject *const *args, Py_ssize_t count)
+{
+    return of_each("quaternions", args, count, "fd", 9, "d", 4, quaternion_row);
+}
+
+static void axis_angle_row(const Py_buffer *matrices, Py_ssize_t i, void *out)
+{
+    double m[9], q[4], v[3];
+    nine(matrices, i, m);
+    quaternion_of(m, q);
+    logarithm_of(q, v);
+    for (int k = 0; k < 3; k++)
+        ((float *)out)[k] = (float)v[k];
+}
+
 /* axis_angles(matrices (M, 3, 3) of either float, out (M, 3) floats) */
 static PyObject *axis_angles(PyObject *module, PyObject *const *args, Py_ssize_t count)
 {
-    Buffers buffers = {.count = 0, .kernel = "axis_angles"};
-    if (!expect(buffers.kernel, 2, count))
-        return NULL;
-    Py_buffer *matrices = any_size(&buffers, args[0], "matrices", "fd", READ);
-    if (matrices == NULL)
-        goto failed;
-    Py_ssize_t many = matrices->len / matrices->itemsize / 9;
-    if (matrices->len != many * 9 * matrices->itemsize) {
-        PyErr_Format(PyExc_ValueError, "%s: matrices: expected (M, 3, 3)", buffers.kernel);
-        goto failed;
-    }
-    float *out;
-    TAKE(out, args[1], "out", "f", 3 * many, WRITE);
-    for (Py_ssize_t i = 0; i < many; i++) {
-        double m[9], q[4], v[3];
-        nine(matrices, i, m);
-        quaternion_of(m, q);
-        logarithm_of(q, v);
-        for (int k = 0; k < 3; k++)
-            out[3 * i + k] = (float)v[k];
-    }
-    release(&buffers);
-    Py_RETURN_NONE;
-failed:
-    release(&buffers);
-    return NULL;
+    return of_each("axis_angles", args, count, "fd", 9, "f", 3, axis_angle_row);
+}
+
+static void matrix_of_6d_row(const Py_buffer *vectors, Py_ssize_t i, void *out)
+{
+    matrix_of_6d((const float *)vectors->buf + 6 * i, out);
+}
+
+/* matrices_of_6d(vectors (M, 6), out (M, 3, 3), written: floats) */
+static PyObject *matrices_of_6d(PyObject *module, PyObject *const *args, Py_ssize_t count)
+{
+    return of_each("matrices_of_6d", args, count, "f", 6, "f", 9, matrix_of_6d_row);
+}
+
+static void matrix_row(const Py_buffer *vectors, Py_ssize_t i, void *out)
+{
+    double v[3], q[4], m[9];
+    for (int k = 0; k < 3; k++)
+        v[k] = ((const float *)vectors->buf)[3 * i + k];
+    exponential_of(v, q);
+    matrix_of(q, m);
+    for (int k = 0; k < 9; k++)
+        ((float *)out)[k] = (float)m[k];
+}
+
+/* matrices_of_axis_angles(vectors (M, 3), out (M, 3, 3), written: floats) */
+static PyObject *matrices_of_axis_angles(PyObject *module, PyObject *const *args, Py_ssize_t count)
+{
+    return of_each("matrices_of_axis_angles", args, count, "f", 3, "f", 9, matrix_row);
 }
 
 /* place(joints (N, J, 3), keypoints (N, J, 2), confidence (N, J): floats; votes (J), start (N, 3), relative (N),
@@ -580,63 +606,6 @@ static PyObject *turned(PyObject *module, PyObject *const *args, Py_ssize_t coun
             for (int i = 0; i < 3; i++)
                 there[j + i] = (float)(moved[i] + at[i]);
         }
-    }
-    release(&buffers);
-    Py_RETURN_NONE;
-failed:
-    release(&buffers);
-    return NULL;
-}
-
-/* matrices_of_6d(vectors (M, 6), out (M, 3, 3), written: floats) */
-static PyObject *matrices_of_6d(PyObject *module, PyObject *const *args, Py_ssize_t count)
-{
-    Buffers buffers = {.count = 0, .kernel = "matrices_of_6d"};
-    if (!expect(buffers.kernel, 2, count))
-        return NULL;
-    Py_buffer *vectors = any_size(&buffers, args[0], "vectors", "f", READ);
-    if (vectors == NULL)
-        goto failed;
-    Py_ssize_t many = vectors->len / 24;
-    if (vectors->len != 24 * many) {
-        PyErr_Format(PyExc_ValueError, "%s: vectors: expected (M, 6)", buffers.kernel);
-        goto failed;
-    }
-    float *out;
-    TAKE(out, args[1], "out", "f", 9 * many, WRITE);
-    for (Py_ssize_t i = 0; i < many; i++)
-        matrix_of_6d((const float *)vectors->buf + 6 * i, out + 9 * i);
-    release(&buffers);
-    Py_RETURN_NONE;
-failed:
-    release(&buffers);
-    return NULL;
-}
-
-/* matrices_of_axis_angles(vectors (M, 3), out (M, 3, 3), written: floats) */
-static PyObject *matrices_of_axis_angles(PyObject *module, PyObject *const *args, Py_ssize_t count)
-{
-    Buffers buffers = {.count = 0, .kernel = "matrices_of_axis_angles"};
-    if (!expect(buffers.kernel, 2, count))
-        return NULL;
-    Py_buffer *vectors = any_size(&buffers, args[0], "vectors", "f", READ);
-    if (vectors == NULL)
-        goto failed;
-    Py_ssize_t many = vectors->len / 12;
-    if (vectors->len != 12 * many) {
-        PyErr_Format(PyExc_ValueError, "%s: vectors: expected (M, 3)", buffers.kernel);
-        goto failed;
-    }
-    float *out;
-    TAKE(out, args[1], "out", "f", 9 * many, WRITE);
-    for (Py_ssize_t i = 0; i < many; i++) {
-        double v[3], q[4], m[9];
-        for (int k = 0; k < 3; k++)
-            v[k] = ((const float *)vectors->buf)[3 * i + k];
-        exponential_of(v, q);
-        matrix_of(q, m);
-        for (int k = 0; k < 9; k++)
-            out[9 * i + k] = (float)m[k];
     }
     release(&buffers);
     Py_RETURN_NONE;
