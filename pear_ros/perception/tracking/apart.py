@@ -24,27 +24,25 @@ STANCE = 0.15
 class Apart:
     """stamp: nanoseconds of the last picture that showed the person clear of others, keypoints
     (22, 2) its body joints. pace: pixels per second by then. stance (22, 3): mean pose until then,
-    metres from the pelvis, in which the way the person faces remains and the steps do not. count:
-    such pictures. unseen: a picture since then has not shown the person at all.
+    metres from the pelvis, in which the way the person faces remains and the steps do not. unseen: a
+    picture since then has not shown the person at all.
     """
 
     stamp: int
     keypoints: Array
     pace: Point
     stance: Array
-    count: int
     unseen: bool = False
 
     @classmethod
     def begun(cls, stamp: int, keypoints: Array, pose: Array) -> Apart:
         """At a first sight."""
-        return cls(stamp, keypoints, (0.0, 0.0), pose, 0)
+        return cls(stamp, keypoints, (0.0, 0.0), pose)
 
-    def seen(self, stamp: int, keypoints: Array, pose: Array, pace: Point) -> Apart:
-        """After one more picture that shows the person clear of others."""
-        count = self.count + 1
+    def seen(self, stamp: int, keypoints: Array, pose: Array, pace: Point, count: int) -> Apart:
+        """After one more picture, the count-th that shows the person clear of others."""
         stance = self.stance + max(1.0 / count, STANCE) * (pose - self.stance)
-        return Apart(stamp, keypoints, pace, stance, count)
+        return Apart(stamp, keypoints, pace, stance)
 
     def covered(self, hidden: bool) -> Apart:
         """After one in which others overlap the person; hidden: the picture before showed nothing."""

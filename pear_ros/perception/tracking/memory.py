@@ -152,7 +152,7 @@ def learned(
     apart = memory.apart.covered(hidden)
     if sights.clear[i]:
         known += 1
-        apart = memory.apart.seen(stamp, points, sights.pose[i], pace)
+        apart = memory.apart.seen(stamp, points, sights.pose[i], pace, known)
         part = 1.0 / min(known, LONGEST)
         shape = shape + part * (sights.shape[i] - shape)
         colour = colour + part * (sights.colour[i] - colour)
